@@ -1,0 +1,432 @@
+//! Configuration: defaults, then `llmg.toml`, then the environment; parsed once into types that cannot be half set.
+//!
+//! Every refusal is one line that names the place, the field, the reason and the mend.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use domain::Secret;
+use serde::{Deserialize, Deserializer};
+use toml::{Table, Value};
+
+use crate::fields;
+use crate::telemetry::LogFormat;
+
+/// A refused configuration, as one line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: `{field}`: {reason}; {mend}")]
+pub struct ConfigError {
+    place: String,
+    field: String,
+    reason: String,
+    mend: String,
+}
+
+impl ConfigError {
+    /// For checks that need more than this crate knows, such as a provider id.
+    pub fn new(place: impl Into<String>, field: impl Into<String>, reason: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { place: place.into(), field: field.into(), reason: one_line(&reason.into()), mend: mend.into() }
+    }
+}
+
+/// When a call's log record is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// Against a killed process; a power cut may lose the last 10 ms.
+    Process,
+    /// Against a power cut too.
+    Power,
+}
+
+/// Who may sign up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signup {
+    /// Anyone.
+    Open,
+    /// The invited.
+    Invite,
+    /// Addresses of verified domains.
+    Domain,
+    /// Nobody.
+    Closed,
+}
+
+/// The operator's own credential for a provider, and where that provider is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// The platform's key at this provider.
+    pub api_key: Option<Secret<String>>,
+    /// Instead of the catalog's address.
+    pub base_url: Option<String>,
+}
+
+/// A running instance's settings. `fields::FIELDS` describes each.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address of `/v1`, `/api` and the dashboard.
+    pub listen: SocketAddr,
+    /// Address of `/metrics`, `/healthz`, `/readyz`.
+    #[serde(deserialize_with = "optional")]
+    pub ops_listen: Option<SocketAddr>,
+    /// URL that users reach the instance at.
+    #[serde(deserialize_with = "optional")]
+    pub public_url: Option<String>,
+    /// URL of the control service.
+    #[serde(deserialize_with = "optional")]
+    pub control_url: Option<String>,
+    /// Folder for the embedded stores.
+    pub data_dir: PathBuf,
+    /// 64 hexadecimal digits.
+    #[serde(deserialize_with = "optional_secret")]
+    pub master_key: Option<Secret<String>>,
+    /// PEM certificate chain.
+    #[serde(deserialize_with = "optional")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM private key.
+    #[serde(deserialize_with = "optional")]
+    pub tls_key: Option<PathBuf>,
+    /// Proxies whose X-Forwarded-For is believed.
+    #[serde(deserialize_with = "list")]
+    pub trusted_proxies: Vec<String>,
+    /// Who may sign up.
+    pub signup: Signup,
+    /// Unset: SQLite.
+    #[serde(deserialize_with = "optional")]
+    pub database_url: Option<String>,
+    /// Unset: in process.
+    #[serde(deserialize_with = "optional")]
+    pub redis_url: Option<String>,
+    /// Unset: the local event log.
+    #[serde(deserialize_with = "optional")]
+    pub kafka_brokers: Option<String>,
+    /// Unset: SQLite.
+    #[serde(deserialize_with = "optional")]
+    pub clickhouse_url: Option<String>,
+    /// Own providers, models and prices.
+    #[serde(deserialize_with = "optional")]
+    pub catalog_file: Option<PathBuf>,
+    /// When a call's log record is safe.
+    pub durability: Durability,
+    /// Largest request body in bytes.
+    #[serde(deserialize_with = "whole::<_, 1, 1_073_741_824>")]
+    pub body_bytes_max: u64,
+    /// Calls served at once.
+    #[serde(deserialize_with = "whole::<_, 1, 1_000_000>")]
+    pub in_flight_max: u64,
+    /// Milliseconds to connect to a provider.
+    #[serde(deserialize_with = "whole::<_, 1, 600_000>")]
+    pub upstream_connect_timeout_ms: u64,
+    /// Milliseconds until a provider's first byte.
+    #[serde(deserialize_with = "whole::<_, 1, 3_600_000>")]
+    pub upstream_first_byte_timeout_ms: u64,
+    /// Milliseconds between two chunks of a provider's stream.
+    #[serde(deserialize_with = "whole::<_, 1, 3_600_000>")]
+    pub upstream_idle_timeout_ms: u64,
+    /// Memory for cached answers in bytes.
+    #[serde(deserialize_with = "whole::<_, 0, 68_719_476_736>")]
+    pub cache_bytes_max: u64,
+    /// Whether upstream addresses may be private; `None`: only while `listen` is loopback.
+    #[serde(deserialize_with = "tristate")]
+    pub allow_private_upstreams: Option<bool>,
+    /// Milliseconds for open calls when the process stops.
+    #[serde(deserialize_with = "whole::<_, 0, 3_600_000>")]
+    pub drain_timeout_ms: u64,
+    /// Log filter.
+    pub log: String,
+    /// How log lines look.
+    #[serde(deserialize_with = "log_format")]
+    pub log_format: LogFormat,
+    /// The operator's own provider credentials by provider id.
+    #[serde(default)]
+    pub providers: BTreeMap<String, ProviderConfig>,
+}
+
+impl Config {
+    /// Parses defaults, the file's text (with its name, for messages) and the environment's `LLMG_…` variables.
+    pub fn parse(file: Option<(&str, &str)>, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let file_name = file.map_or("llmg.toml", |(name, _)| name);
+        let mut table = Table::new();
+        for f in fields::FIELDS {
+            table.insert(f.name.to_owned(), Value::String(f.default.to_owned()));
+        }
+        if let Some((name, text)) = file {
+            let from_file: Table = text.parse().map_err(|e: toml::de::Error| {
+                ConfigError::new(name, position(text, &e), e.message(), "write it as TOML: `name = \"value\"`")
+            })?;
+            for (key, value) in from_file {
+                table.insert(key, value);
+            }
+        }
+        let mut from_env = BTreeMap::new();
+        for (name, value) in env {
+            overlay(&mut table, &mut from_env, &name, value)?;
+        }
+        let config: Self = serde_path_to_error::deserialize(Value::Table(table)).map_err(|e| {
+            let path = e.path().to_string();
+            refusal(file_name, &from_env, &path, &e.into_inner().to_string())
+        })?;
+        config.checked(file_name, &from_env)
+    }
+
+    /// Reads the file and the process's environment. Without a path, `LLMG_CONFIG` or `llmg.toml` in the working folder if there is one.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let vars: Vec<(String, String)> =
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).filter(|(k, _)| k.starts_with("LLMG_")).collect();
+        let named = path.map(Path::to_path_buf).or_else(|| vars.iter().find(|(k, _)| k == "LLMG_CONFIG").map(|(_, v)| PathBuf::from(v)));
+        let path = named.clone().unwrap_or_else(|| PathBuf::from("llmg.toml"));
+        let shown = path.display().to_string();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => Some(text),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && named.is_none() => None,
+            Err(e) => return Err(ConfigError::new(shown, "(file)", e.to_string(), "name a readable file")),
+        };
+        Self::parse(text.as_deref().map(|t| (shown.as_str(), t)), vars.into_iter().filter(|(k, _)| k != "LLMG_CONFIG"))
+    }
+
+    /// Whether upstream addresses may be private or loopback.
+    pub fn private_upstreams_allowed(&self) -> bool {
+        self.allow_private_upstreams.unwrap_or_else(|| self.listen.ip().is_loopback())
+    }
+
+    fn checked(self, file: &str, env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let later = [
+            ("control_url", self.control_url.is_some()),
+            ("redis_url", self.redis_url.is_some()),
+            ("kafka_brokers", self.kafka_brokers.is_some()),
+            ("clickhouse_url", self.clickhouse_url.is_some()),
+            ("database_url", self.database_url.as_deref().is_some_and(|url| !url.starts_with("sqlite:"))),
+        ];
+        if let Some((name, _)) = later.iter().find(|(_, set)| *set) {
+            return Err(ConfigError::new(place(file, env, name), *name, "this version runs on the embedded default only", "unset it"));
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err(ConfigError::new(place(file, env, "tls_cert"), "tls_cert", "set without its pair", "set both tls_cert and tls_key, or neither"));
+        }
+        let url_wrong = |url: &str| !(url.starts_with("http://") || url.starts_with("https://"));
+        if self.public_url.as_deref().is_some_and(url_wrong) {
+            return Err(refusal(file, env, "public_url", "not a URL"));
+        }
+        if let Some((id, _)) = self.providers.iter().find(|(_, p)| p.base_url.as_deref().is_some_and(url_wrong)) {
+            let field = format!("providers.{id}.base_url");
+            return Err(ConfigError::new(place(file, env, &field), &field, "not a URL", "write it as http://… or https://…"));
+        }
+        let hex = |key: &Secret<String>| key.expose().len() == 64 && key.expose().bytes().all(|b| b.is_ascii_hexdigit());
+        if self.master_key.as_ref().is_some_and(|k| !hex(k)) {
+            return Err(refusal(file, env, "master_key", "not 64 hexadecimal digits"));
+        }
+        Ok(self)
+    }
+}
+
+/// Puts one `LLMG_…` variable into the table and remembers where the value came from.
+fn overlay(table: &mut Table, from_env: &mut BTreeMap<String, String>, name: &str, value: String) -> Result<(), ConfigError> {
+    let Some(rest) = name.strip_prefix("LLMG_") else { return Ok(()) };
+    if let Some(provider) = rest.strip_prefix("PROVIDER_") {
+        let (id, field) = if let Some(id) = provider.strip_suffix("_API_KEY") {
+            (id, "api_key")
+        } else if let Some(id) = provider.strip_suffix("_BASE_URL") {
+            (id, "base_url")
+        } else {
+            return Err(ConfigError::new("environment", name, "unknown setting", "a provider takes LLMG_PROVIDER_<ID>_API_KEY and LLMG_PROVIDER_<ID>_BASE_URL"));
+        };
+        if value.is_empty() {
+            return Ok(());
+        }
+        let id = id.to_ascii_lowercase().replace('_', "-");
+        from_env.insert(format!("providers.{id}.{field}"), name.to_owned());
+        let providers = table.entry("providers").or_insert_with(|| Value::Table(Table::new()));
+        if let Some(provider) = providers.as_table_mut().map(|t| t.entry(id).or_insert_with(|| Value::Table(Table::new())))
+            && let Some(fields) = provider.as_table_mut()
+        {
+            fields.insert(field.to_owned(), Value::String(value));
+        }
+        return Ok(());
+    }
+    let field = rest.to_ascii_lowercase();
+    if fields::find(&field).is_none() {
+        return Err(ConfigError::new("environment", name, "unknown setting", format!("{}unset it", nearest(&field))));
+    }
+    from_env.insert(field.clone(), name.to_owned());
+    table.insert(field, Value::String(value));
+    Ok(())
+}
+
+fn place(file: &str, env: &BTreeMap<String, String>, path: &str) -> String {
+    env.get(path).map_or_else(|| file.to_owned(), |name| format!("environment {name}"))
+}
+
+fn refusal(file: &str, env: &BTreeMap<String, String>, path: &str, reason: &str) -> ConfigError {
+    let mend = match fields::find(path) {
+        Some(f) => format!("it takes: {}", f.what),
+        None if path == "." || reason.starts_with("unknown field") => {
+            let unknown = reason.split('`').nth(1).unwrap_or_default();
+            format!("{}remove it", nearest(unknown))
+        }
+        None => "a provider takes api_key and base_url".to_owned(),
+    };
+    // The list of all expected fields would not be one line that a person reads.
+    let reason = reason.split(", expected one of").next().unwrap_or(reason);
+    let field = if path == "." { reason.split('`').nth(1).unwrap_or(path) } else { path };
+    ConfigError::new(place(file, env, path), field, reason, mend)
+}
+
+/// `did you mean `listen`? ` when a setting's name is close.
+fn nearest(name: &str) -> String {
+    fields::FIELDS
+        .iter()
+        .map(|f| (distance(f.name, name), f.name))
+        .min()
+        .filter(|(d, _)| *d <= 3)
+        .map_or_else(String::new, |(_, known)| format!("did you mean `{known}`? else "))
+}
+
+/// Edits between two short names.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+fn position(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or(text).matches('\n').count() + 1);
+    format!("line {line}")
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A value that TOML may give natively and the environment gives as text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Loose {
+    Text(String),
+    Whole(i64),
+    Flag(bool),
+    Many(Vec<String>),
+}
+
+impl Loose {
+    fn text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Whole(n) => n.to_string(),
+            Self::Flag(b) => b.to_string(),
+            Self::Many(items) => items.join(","),
+        }
+    }
+}
+
+fn optional<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(from: D) -> Result<Option<T>, D::Error> {
+    let text = Loose::deserialize(from)?.text();
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
+}
+
+fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret<String>>, D::Error> {
+    let text = Loose::deserialize(from)?.text();
+    Ok(if text.is_empty() { None } else { Some(Secret::new(text)) })
+}
+
+fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let text = Loose::deserialize(from)?.text();
+    Ok(text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect())
+}
+
+fn whole<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(from: D) -> Result<u64, D::Error> {
+    let text = Loose::deserialize(from)?.text();
+    match text.parse::<u64>() {
+        Ok(n) if (MIN..=MAX).contains(&n) => Ok(n),
+        _ => Err(serde::de::Error::custom(format!("`{text}` is not a whole number from {MIN} to {MAX}"))),
+    }
+}
+
+fn tristate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    match Loose::deserialize(from)?.text().as_str() {
+        "auto" | "" => Ok(None),
+        "true" => Ok(Some(true)),
+        "false" => Ok(Some(false)),
+        other => Err(serde::de::Error::custom(format!("`{other}` is not auto, true or false"))),
+    }
+}
+
+fn log_format<'de, D: Deserializer<'de>>(from: D) -> Result<LogFormat, D::Error> {
+    match Loose::deserialize(from)?.text().as_str() {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(serde::de::Error::custom(format!("`{other}` is not auto, text or json"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn nothing_set_is_the_embedded_default() {
+        let config = Config::parse(None, []).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:4000");
+        assert!(config.private_upstreams_allowed() && config.providers.is_empty());
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let file = "listen = \"127.0.0.1:1\"\nbody_bytes_max = 5\n[providers.openai]\napi_key = \"file\"\n";
+        let config = Config::parse(
+            Some(("llmg.toml", file)),
+            env(&[("LLMG_LISTEN", "0.0.0.0:2"), ("LLMG_PROVIDER_OPENAI_API_KEY", "1234"), ("LLMG_PROVIDER_GOOGLE_AI_STUDIO_BASE_URL", "http://h")]),
+        )
+        .unwrap();
+        assert_eq!((config.listen.to_string().as_str(), config.body_bytes_max), ("0.0.0.0:2", 5));
+        assert_eq!(config.providers["openai"].api_key.as_ref().map(|k| k.expose().as_str()), Some("1234"));
+        assert_eq!(config.providers["google-ai-studio"].base_url.as_deref(), Some("http://h"));
+        assert!(!config.private_upstreams_allowed());
+        assert!(!format!("{config:?}").contains("1234"), "a secret is shown");
+    }
+
+    #[test]
+    fn refusals_are_one_line_with_place_field_reason_and_mend() {
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+        let cases: &[Case<'_>] = &[
+            ("lisen = \"x\"", &[], &["c.toml", "`lisen`", "unknown field", "did you mean `listen`?"]),
+            ("listen = \"here\"", &[], &["c.toml", "`listen`", "invalid socket address", "IP:PORT"]),
+            ("", &[("LLMG_LISTEN", "here")], &["environment LLMG_LISTEN", "`listen`", "IP:PORT"]),
+            ("", &[("LLMG_LISTN", "x")], &["environment", "`LLMG_LISTN`", "unknown setting", "did you mean `listen`?"]),
+            ("body_bytes_max = -1", &[], &["`body_bytes_max`", "`-1` is not a whole number"]),
+            ("a = [", &[], &["c.toml", "line 1"]),
+            ("[providers.openai]\nkey = \"x\"", &[], &["providers.openai", "unknown field `key`"]),
+            ("", &[("LLMG_PROVIDER_OPENAI_BASE_URL", "ftp://x")], &["environment LLMG_PROVIDER_OPENAI_BASE_URL", "http://"]),
+            ("", &[("LLMG_REDIS_URL", "redis://x")], &["LLMG_REDIS_URL", "embedded default only", "unset it"]),
+            ("tls_cert = \"a.pem\"", &[], &["`tls_cert`", "set both"]),
+            ("master_key = \"abc\"", &[], &["`master_key`", "64 hexadecimal digits"]),
+            ("durability = \"none\"", &[], &["`durability`", "unknown variant `none`", "power"]),
+        ];
+        for (file, vars, wanted) in cases {
+            let said = Config::parse(Some(("c.toml", file)), env(vars)).unwrap_err().to_string();
+            assert!(!said.contains('\n'), "{said}");
+            for part in *wanted {
+                assert!(said.contains(part), "`{part}` is missing from: {said}");
+            }
+        }
+    }
+}
