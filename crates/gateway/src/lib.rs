@@ -1,1 +1,28 @@
-//! gateway
+//! The edge: authenticates a call, admits it, routes it, translates it, relays the answer, settles it.
+//!
+//! `pipeline` is the only file that knows the order; everything below it does one step and calls nothing above itself.
+//! The gateway never asks the relational store on the hot path (a warm key and a lease answer from memory), and never
+//! the analytics store at all.
+
+mod access;
+mod admit;
+mod attempt;
+mod body;
+mod cache;
+mod call;
+mod cooldown;
+mod credentials;
+mod directory;
+mod funds;
+mod gateway;
+mod http;
+mod metrics;
+mod pipeline;
+mod plan;
+mod relay;
+mod settle;
+mod upstream;
+
+pub use body::Body;
+pub use gateway::{Gateway, Parts, Settings, StartError};
+pub use metrics::Metrics;

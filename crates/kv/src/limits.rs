@@ -135,7 +135,11 @@ impl Limiter {
         let mut shard = shards[usize::from(key.uuid().as_bytes()[15]) % SHARDS].lock();
         if let Some(bucket) = shard.get_mut(&key).and_then(|state| state.tokens.as_mut()) {
             let amount = more.unsigned_abs().saturating_mul(MICROS_PER_MINUTE);
-            bucket.fill = if more > 0 { bucket.fill.saturating_sub(amount) } else { bucket.fill.saturating_add(amount).min(u64::from(tpm) * MICROS_PER_MINUTE) };
+            bucket.fill = if more > 0 {
+                bucket.fill.saturating_sub(amount)
+            } else {
+                bucket.fill.saturating_add(amount).min(u64::from(tpm) * MICROS_PER_MINUTE)
+            };
         }
     }
 }
@@ -171,7 +175,13 @@ impl KeyState {
 }
 
 /// What would be left of a bucket after `amount`, or when it fits.
-fn check(bucket: &mut Option<Bucket>, limit: Option<u32>, amount: u64, now: UnixMicros, what: &'static str) -> Result<Option<(u64, u32)>, Refused> {
+fn check(
+    bucket: &mut Option<Bucket>,
+    limit: Option<u32>,
+    amount: u64,
+    now: UnixMicros,
+    what: &'static str,
+) -> Result<Option<(u64, u32)>, Refused> {
     let Some(limit) = limit else { return Ok(None) };
     let bucket = bucket.get_or_insert_with(|| Bucket::full(limit, now));
     bucket.refill(limit, now);
@@ -233,7 +243,8 @@ mod tests {
         let limiter = Limiter::memory();
         let wanted = Wanted { rpm: Some(100), ..Wanted::default() };
         let taken: usize = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| (0..100).filter(|_| limiter.take(key(), &wanted, at(0)).is_ok()).count())).collect();
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| (0..100).filter(|_| limiter.take(key(), &wanted, at(0)).is_ok()).count())).collect();
             threads.into_iter().map(|t| t.join().unwrap()).sum()
         });
         assert_eq!(taken, 100);

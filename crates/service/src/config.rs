@@ -177,8 +177,10 @@ impl Config {
     /// Reads the file and the process's environment. Without a path, `LLMG_CONFIG` or `llmg.toml` in the working folder if there is one.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let vars: Vec<(String, String)> =
-            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).filter(|(k, _)| k.starts_with("LLMG_")).collect();
+        let vars: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .filter(|(k, _)| k.starts_with("LLMG_"))
+            .collect();
         let named = path.map(Path::to_path_buf).or_else(|| vars.iter().find(|(k, _)| k == "LLMG_CONFIG").map(|(_, v)| PathBuf::from(v)));
         let path = named.clone().unwrap_or_else(|| PathBuf::from("llmg.toml"));
         let shown = path.display().to_string();
@@ -207,7 +209,12 @@ impl Config {
             return Err(ConfigError::new(place(file, env, name), *name, "this version runs on the embedded default only", "unset it"));
         }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
-            return Err(ConfigError::new(place(file, env, "tls_cert"), "tls_cert", "set without its pair", "set both tls_cert and tls_key, or neither"));
+            return Err(ConfigError::new(
+                place(file, env, "tls_cert"),
+                "tls_cert",
+                "set without its pair",
+                "set both tls_cert and tls_key, or neither",
+            ));
         }
         let url_wrong = |url: &str| !(url.starts_with("http://") || url.starts_with("https://"));
         if self.public_url.as_deref().is_some_and(url_wrong) {
@@ -234,7 +241,12 @@ fn overlay(table: &mut Table, from_env: &mut BTreeMap<String, String>, name: &st
         } else if let Some(id) = provider.strip_suffix("_BASE_URL") {
             (id, "base_url")
         } else {
-            return Err(ConfigError::new("environment", name, "unknown setting", "a provider takes LLMG_PROVIDER_<ID>_API_KEY and LLMG_PROVIDER_<ID>_BASE_URL"));
+            return Err(ConfigError::new(
+                "environment",
+                name,
+                "unknown setting",
+                "a provider takes LLMG_PROVIDER_<ID>_API_KEY and LLMG_PROVIDER_<ID>_BASE_URL",
+            ));
         };
         if value.is_empty() {
             return Ok(());
@@ -394,7 +406,11 @@ mod tests {
         let file = "listen = \"127.0.0.1:1\"\nbody_bytes_max = 5\n[providers.openai]\napi_key = \"file\"\n";
         let config = Config::parse(
             Some(("llmg.toml", file)),
-            env(&[("LLMG_LISTEN", "0.0.0.0:2"), ("LLMG_PROVIDER_OPENAI_API_KEY", "1234"), ("LLMG_PROVIDER_GOOGLE_AI_STUDIO_BASE_URL", "http://h")]),
+            env(&[
+                ("LLMG_LISTEN", "0.0.0.0:2"),
+                ("LLMG_PROVIDER_OPENAI_API_KEY", "1234"),
+                ("LLMG_PROVIDER_GOOGLE_AI_STUDIO_BASE_URL", "http://h"),
+            ]),
         )
         .unwrap();
         assert_eq!((config.listen.to_string().as_str(), config.body_bytes_max), ("0.0.0.0:2", 5));

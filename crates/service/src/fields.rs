@@ -18,7 +18,11 @@ const fn field(name: &'static str, default: &'static str, what: &'static str) ->
 /// Every setting but `[providers.<id>]`.
 pub const FIELDS: &[Field] = &[
     field("listen", "127.0.0.1:4000", "address of `/v1`, `/api` and the dashboard, as `IP:PORT`"),
-    field("ops_listen", "", "address of `/metrics`, `/healthz`, `/readyz`, as `IP:PORT`; they are on `listen` too only when that is loopback"),
+    field(
+        "ops_listen",
+        "",
+        "address of `/metrics`, `/healthz`, `/readyz`, as `IP:PORT`; they are on `listen` too only when that is loopback",
+    ),
     field("public_url", "", "URL that users reach the instance at, beginning with http:// or https://"),
     field("control_url", "", "URL of the control service, for a gateway that runs apart from it"),
     field("data_dir", "./data", "folder for the embedded stores, the event log and the master key"),
@@ -32,7 +36,11 @@ pub const FIELDS: &[Field] = &[
     field("kafka_brokers", "", "unset: the local event log"),
     field("clickhouse_url", "", "unset: SQLite in the data folder"),
     field("catalog_file", "", "TOML file with own providers, models and prices, read again when it changes"),
-    field("durability", "process", "process: a killed process loses nothing; power: a power cut loses nothing either, at the price of a disk flush per call"),
+    field(
+        "durability",
+        "process",
+        "process: a killed process loses nothing; power: a power cut loses nothing either, at the price of a disk flush per call",
+    ),
     field("body_bytes_max", "33554432", "largest request body in bytes, 1 to 1073741824"),
     field("in_flight_max", "20000", "calls served at once before 503 `overloaded`, 1 to 1000000"),
     field("upstream_connect_timeout_ms", "5000", "milliseconds, 1 to 600000"),

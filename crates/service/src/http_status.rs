@@ -6,7 +6,9 @@ use http::StatusCode;
 /// The status that a caller sees. Our own outage is never a 401, 402 or 403.
 pub const fn of(code: Code) -> StatusCode {
     match code {
-        Code::MissingApiKey | Code::MalformedApiKey | Code::InvalidApiKey | Code::RevokedApiKey | Code::ExpiredApiKey => StatusCode::UNAUTHORIZED,
+        Code::MissingApiKey | Code::MalformedApiKey | Code::InvalidApiKey | Code::RevokedApiKey | Code::ExpiredApiKey => {
+            StatusCode::UNAUTHORIZED
+        }
         Code::InsufficientCredits | Code::BudgetExceeded => StatusCode::PAYMENT_REQUIRED,
         Code::PermissionDenied => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
@@ -26,7 +28,9 @@ pub const fn of(code: Code) -> StatusCode {
         | Code::ContentPolicyViolation
         | Code::UpstreamInvalidRequest => StatusCode::BAD_REQUEST,
         Code::RateLimitExceeded | Code::InFlightBudgetExhausted => StatusCode::TOO_MANY_REQUESTS,
-        Code::UpstreamAuthentication | Code::UpstreamError | Code::UpstreamUnreachable | Code::UpstreamInvalidResponse => StatusCode::BAD_GATEWAY,
+        Code::UpstreamAuthentication | Code::UpstreamError | Code::UpstreamUnreachable | Code::UpstreamInvalidResponse => {
+            StatusCode::BAD_GATEWAY
+        }
         Code::UpstreamRateLimited
         | Code::UpstreamOverloaded
         | Code::CreditsUnavailable
@@ -52,7 +56,14 @@ mod tests {
 
     #[test]
     fn our_own_outage_is_never_an_answer_about_the_caller() {
-        for code in [Code::CreditsUnavailable, Code::DirectoryUnavailable, Code::MeteringUnavailable, Code::Internal, Code::Overloaded, Code::ShuttingDown] {
+        for code in [
+            Code::CreditsUnavailable,
+            Code::DirectoryUnavailable,
+            Code::MeteringUnavailable,
+            Code::Internal,
+            Code::Overloaded,
+            Code::ShuttingDown,
+        ] {
             assert!(of(code).is_server_error(), "{code}");
         }
     }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod fields;
 pub mod http_status;
 pub mod random;
+pub mod server;
 pub mod shutdown;
 pub mod telemetry;
 

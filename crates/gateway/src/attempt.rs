@@ -1,0 +1,269 @@
+//! The only loop: candidates in order, until one answers or none is left. Nothing here runs after the first byte.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use domain::{Code, Fault};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use llm::passthrough::{self, Changes, StreamPass};
+use llm::{Dialect, Facts, Outgoing, Restore, Target, UpstreamFault};
+use proto::usage::v1::Attempt;
+
+use crate::call::Call;
+use crate::gateway::Gateway;
+use crate::plan::Candidate;
+use crate::relay::Peeked;
+use crate::settle::OpenCall;
+
+/// Limit: attempts of one call on all candidates together.
+const ATTEMPTS_MAX: u32 = 3;
+/// Before the only candidate is tried once more.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Limit: bytes read of a provider's error.
+const ERROR_BYTES_MAX: usize = 256 * 1024;
+const ERROR_DEADLINE: Duration = Duration::from_secs(10);
+const AGENT: &str = concat!("llmg/", env!("CARGO_PKG_VERSION"));
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+
+/// An answer that began well.
+pub(crate) struct Served {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) candidate: Candidate,
+    pub(crate) restore: Restore,
+    /// Whether client and provider speak the same dialect, so that bytes pass.
+    pub(crate) passes: bool,
+    pub(crate) dropped: Vec<String>,
+    pub(crate) attempts: u32,
+    /// The beginning of a stream, read to be sure that it is no error.
+    pub(crate) peeked: Option<Peeked>,
+}
+
+/// Why an attempt failed, and what that means for the next.
+struct Failed {
+    fault: Fault,
+    /// Another candidate may do better.
+    elsewhere: bool,
+    /// The same candidate may do better in a moment.
+    again: bool,
+    status: u16,
+}
+
+/// Tries candidates in order.
+pub(crate) async fn in_order(
+    open: &mut OpenCall,
+    call: &mut Call,
+    candidates: &[Candidate],
+    output_cap: Option<u64>,
+) -> Result<Served, Fault> {
+    let mut attempts = 0;
+    let mut queue: Vec<&Candidate> = candidates.iter().collect();
+    queue.reverse();
+    while let Some(candidate) = queue.pop() {
+        attempts += 1;
+        let began = Instant::now();
+        let tried = one(open, call, candidate, output_cap, attempts).await;
+        let waited = began.elapsed();
+        open.upstream_us += u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        let failed = match tried {
+            Ok(mut served) => {
+                note(open, candidate, served.response.status().as_u16(), "", waited);
+                open.gateway().cooldowns.end(&candidate.deployment);
+                served.attempts = attempts;
+                return Ok(served);
+            }
+            Err(failed) => failed,
+        };
+        note(open, candidate, failed.status, failed.fault.code().as_str(), waited);
+        open.seen.upstream_status = failed.status;
+        let last = attempts >= ATTEMPTS_MAX || (queue.is_empty() && !(failed.again && attempts == 1)) || !failed.elsewhere;
+        if failed.elsewhere {
+            open.gateway().cooldowns.start(&candidate.deployment, failed.fault.retry_after());
+        }
+        if last {
+            let mut detail = failed.fault.upstream_detail().cloned().unwrap_or_default();
+            detail.attempts = attempts;
+            if detail.provider.is_empty() {
+                detail.provider = candidate.deployment.provider.id.to_string();
+            }
+            return Err(failed.fault.upstream(detail));
+        }
+        if queue.is_empty() {
+            tokio::time::sleep(RETRY_PAUSE).await;
+            queue.push(candidate);
+        }
+    }
+    Err(Fault::internal("try the candidates", "an empty plan"))
+}
+
+fn note(open: &mut OpenCall, candidate: &Candidate, status: u16, code: &str, waited: Duration) {
+    open.attempts.push(Attempt {
+        provider: candidate.deployment.provider.id.to_string(),
+        model: candidate.deployment.upstream.to_string(),
+        status: u32::from(status),
+        error_code: code.to_owned(),
+        duration_ms: u32::try_from(waited.as_millis()).unwrap_or(u32::MAX),
+        credential: "platform".to_owned(),
+    });
+}
+
+async fn one(open: &mut OpenCall, call: &mut Call, candidate: &Candidate, output_cap: Option<u64>, attempt: u32) -> Result<Served, Failed> {
+    let passes = call.peek().is_some() && candidate.endpoint.dialect == Dialect::OpenAiChat;
+    let outgoing = outgoing(call, candidate, output_cap, passes).map_err(Failed::ours)?;
+    let request = request(open, candidate, &outgoing, attempt).map_err(Failed::ours)?;
+    open.intend(candidate, attempt).map_err(|error| Failed::ours(unrecordable(error)))?;
+    let gateway = open.gateway().clone();
+    gateway.journal.durable().await.map_err(|error| Failed::ours(unrecordable(error)))?;
+    let response = gateway.upstream.send(request.map(|()| Full::new(Bytes::from(outgoing.body)))).await.map_err(|down| Failed {
+        elsewhere: true,
+        again: down.code == Code::UpstreamUnreachable,
+        status: 0,
+        fault: down.into_fault(&candidate.deployment.provider.id),
+    })?;
+    if !response.status().is_success() {
+        return Err(refused(response, candidate).await);
+    }
+    let mut served = Served {
+        response,
+        candidate: candidate.clone(),
+        restore: outgoing.restore,
+        passes,
+        dropped: outgoing.dropped,
+        attempts: attempt,
+        peeked: None,
+    };
+    if call.stream {
+        served.peeked = Some(begin(&gateway, &mut served).await?);
+    }
+    Ok(served)
+}
+
+/// The bytes for the provider: spliced when both sides speak OpenAI chat, translated otherwise.
+fn outgoing(call: &mut Call, candidate: &Candidate, output_cap: Option<u64>, passes: bool) -> Result<Outgoing, Fault> {
+    let deployment = &candidate.deployment;
+    if passes && let Some(peek) = call.peek() {
+        // OpenAI's reasoning models take no sampling parameters, and know the limit only by its newer name.
+        let newer_limit = !Facts::guess(Dialect::OpenAiChat, &deployment.upstream).sampling;
+        let changes = Changes { model: &deployment.upstream, output_cap, quirks: &deployment.provider.quirks, newer_limit };
+        let (body, dropped) = passthrough::rewrite(&call.body, peek, &changes).map_err(|e| Fault::internal("rewrite a request", e))?;
+        if call.options.strict
+            && let Some(first) = dropped.first()
+        {
+            let say =
+                format!("the provider `{}` cannot take `{first}`; leave it out, or send without x-llmg-strict", deployment.provider.id);
+            return Err(Fault::new(Code::UnsupportedParameter, say).param(first.clone()));
+        }
+        return Ok(Outgoing { path: "/chat/completions".to_owned(), body, headers: Vec::new(), dropped, restore: Restore::default() });
+    }
+    let dialect = candidate.endpoint.dialect;
+    let target = Target {
+        model: &deployment.upstream,
+        stream: call.stream,
+        output_cap,
+        max_output: candidate.model.max_output_at(deployment),
+        quirks: &deployment.provider.quirks,
+        facts: Facts::guess(dialect, &deployment.upstream),
+        strict: call.options.strict,
+    };
+    dialect.codec().request_write(call.parsed()?, &target)
+}
+
+fn request(open: &OpenCall, candidate: &Candidate, outgoing: &Outgoing, attempt: u32) -> Result<Request<()>, Fault> {
+    let endpoint = &candidate.endpoint;
+    let mut request = Request::builder().method(Method::POST).uri(format!("{}{}", endpoint.base_url, outgoing.path));
+    if let Some(headers) = request.headers_mut() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        if let Some((name, value)) = &endpoint.auth {
+            headers.insert(name, value.clone());
+        }
+        if let Ok(value) = HeaderValue::from_str(&format!("{}-{attempt}", open.id)) {
+            headers.insert(REQUEST_ID, value);
+        }
+        for (name, value) in &outgoing.headers {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+    request.body(()).map_err(|e| Fault::internal("address a provider", e))
+}
+
+fn unrecordable(error: events::JournalError) -> Fault {
+    Fault::new(
+        Code::MeteringUnavailable,
+        "usage cannot be recorded right now, so the call was not sent and nothing was charged; try again in a moment",
+    )
+    .retry_after_ms(1_000)
+    .because(error)
+}
+
+impl Failed {
+    /// No candidate would do better.
+    fn ours(fault: Fault) -> Self {
+        Self { fault, elsewhere: false, again: false, status: 0 }
+    }
+
+    fn said(said: UpstreamFault, status: u16, candidate: &Candidate) -> Self {
+        let code = said.code;
+        let elsewhere = matches!(
+            code,
+            Code::UpstreamRateLimited
+                | Code::UpstreamOverloaded
+                | Code::UpstreamError
+                | Code::UpstreamTimeout
+                | Code::UpstreamAuthentication
+        );
+        let again = matches!(code, Code::UpstreamOverloaded | Code::UpstreamError);
+        Self { fault: said.into_fault(&candidate.deployment.provider.id, 0), elsewhere, again, status }
+    }
+}
+
+/// Reads a provider's refusal.
+async fn refused(response: Response<Incoming>, candidate: &Candidate) -> Failed {
+    let (head, body) = response.into_parts();
+    let body = tokio::time::timeout(ERROR_DEADLINE, Limited::new(body, ERROR_BYTES_MAX).collect()).await;
+    // What cannot be read of an error is no reason to lose its status.
+    let bytes = body.ok().and_then(Result::ok).map(|b| b.to_bytes()).unwrap_or_default();
+    let mut said = candidate.endpoint.dialect.codec().fault_read(head.status.as_u16(), &bytes);
+    said.retry_after_ms = said.retry_after_ms.or_else(|| retry_after_ms(&head.headers));
+    Failed::said(said, head.status.as_u16(), candidate)
+}
+
+/// Seconds, or milliseconds by the header that some providers add. A date is not worth a clock here.
+fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    number("retry-after-ms").or_else(|| number(RETRY_AFTER.as_str()).map(|seconds| seconds.saturating_mul(1_000)))
+}
+
+/// Reads a stream's first chunk: an error there may still be answered by another candidate.
+async fn begin(gateway: &Gateway, served: &mut Served) -> Result<Peeked, Failed> {
+    let candidate = served.candidate.clone();
+    let provider = &candidate.deployment.provider.id;
+    let cut = |code: Code, why: &str| Failed {
+        fault: Fault::new(code, format!("the provider `{provider}` {why}; try again, or name another model")),
+        elsewhere: true,
+        again: false,
+        status: StatusCode::OK.as_u16(),
+    };
+    loop {
+        let frame = tokio::time::timeout(gateway.upstream.limits.first_byte, served.response.body_mut().frame()).await;
+        let frame = match frame {
+            Err(_) => return Err(cut(Code::UpstreamTimeout, "sent nothing in time")),
+            Ok(None) => return Err(cut(Code::UpstreamInvalidResponse, "ended its stream before it began")),
+            Ok(Some(Err(_))) => return Err(cut(Code::UpstreamError, "broke its stream off before it began")),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(chunk) = frame.into_data() else { continue };
+        if served.passes
+            && let Some(error) = StreamPass::first_error(&chunk)
+        {
+            let said = candidate.endpoint.dialect.codec().fault_read(StatusCode::INTERNAL_SERVER_ERROR.as_u16(), &error);
+            return Err(Failed::said(said, StatusCode::OK.as_u16(), &candidate));
+        }
+        return Ok(Peeked { chunk, at: Instant::now() });
+    }
+}

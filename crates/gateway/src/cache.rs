@@ -1,0 +1,116 @@
+//! The exact response cache: its key, and how answers are kept and replayed.
+//!
+//! The key begins with the organization and the project, so that no hit can cross a tenant.
+
+use bytes::Bytes;
+use domain::{Fault, UnixMicros, Usage};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::call::{CacheWish, Call};
+use crate::directory::Caller;
+use crate::gateway::Gateway;
+
+/// Limit: bytes of one recorded stream.
+const RECORD_BYTES_MAX: usize = 4 << 20;
+/// Changes when the form of an entry does.
+const FORM: &[u8] = b"llmg-cache-1\0";
+
+/// Where an answer is kept, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    key: kv::CacheKey,
+    seconds: u32,
+}
+
+/// What stands before the bytes of a kept answer.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    usage: Usage,
+    model: String,
+    provider: String,
+}
+
+/// A kept answer.
+pub(crate) struct Found {
+    pub(crate) usage: Usage,
+    pub(crate) model: String,
+    pub(crate) provider: String,
+    pub(crate) body: Bytes,
+}
+
+/// Where the call's answer is kept; none when the project or the caller does not want it.
+pub(crate) fn place(caller: &Caller, call: &Call) -> Result<Option<Place>, Fault> {
+    let seconds = match (caller.cache_ttl_seconds, call.options.cache) {
+        (None, _) | (_, CacheWish::Off) => return Ok(None),
+        (Some(_), CacheWish::Seconds(seconds)) => seconds,
+        (Some(seconds), CacheWish::Project) => seconds,
+    };
+    // Sorted keys and one spelling of white space: equal meaning, equal key.
+    let mut body: serde_json::Value = serde_json::from_slice(&call.body).map_err(|e| Fault::internal("read a call for the cache", e))?;
+    if let Some(members) = body.as_object_mut() {
+        // These change how the answer is sent, not what it says.
+        members.remove("stream_options");
+        members.remove("user");
+        members.remove("metadata");
+    }
+    let mut hash = Sha256::new();
+    hash.update(FORM);
+    hash.update(caller.organization().uuid().as_bytes());
+    hash.update(caller.project.uuid().as_bytes());
+    hash.update(call.dialect.as_str());
+    hash.update([0, u8::from(call.stream)]);
+    hash.update(call.model.as_bytes());
+    hash.update([0]);
+    hash.update(body.to_string().as_bytes());
+    Ok(Some(Place { key: hash.finalize().into(), seconds }))
+}
+
+/// The kept answer, if there is one.
+pub(crate) fn find(gateway: &Gateway, place: &Place, now: UnixMicros) -> Option<Found> {
+    let entry = gateway.cache.get(&place.key, now)?;
+    let end = entry.iter().position(|&b| b == b'\n')?;
+    let head: Head = serde_json::from_slice(&entry[..end]).ok()?;
+    Some(Found { usage: head.usage, model: head.model, provider: head.provider, body: entry.slice(end + 1..) })
+}
+
+/// Keeps a whole answer.
+pub(crate) fn keep(gateway: &Gateway, place: &Place, model: &str, provider: &str, usage: &Usage, body: &[u8]) {
+    let head = Head { usage: *usage, model: model.to_owned(), provider: provider.to_owned() };
+    let Ok(mut entry) = serde_json::to_vec(&head) else { return };
+    entry.push(b'\n');
+    entry.extend_from_slice(body);
+    gateway.cache.put(place.key, entry.into(), service::clock::now().plus_seconds(i64::from(place.seconds)));
+}
+
+/// Records a stream as the client sees it, up to its end.
+pub(crate) struct Recorder {
+    place: Place,
+    model: String,
+    provider: String,
+    bytes: Vec<u8>,
+    too_long: bool,
+}
+
+impl Recorder {
+    pub(crate) fn new(place: Place, model: &str, provider: &str) -> Self {
+        Self { place, model: model.to_owned(), provider: provider.to_owned(), bytes: Vec::new(), too_long: false }
+    }
+
+    pub(crate) fn add(&mut self, pieces: &[Bytes]) {
+        for piece in pieces {
+            if self.too_long || self.bytes.len() + piece.len() > RECORD_BYTES_MAX {
+                self.too_long = true;
+                self.bytes = Vec::new();
+                return;
+            }
+            self.bytes.extend_from_slice(piece);
+        }
+    }
+
+    pub(crate) fn keep(self, gateway: &Gateway, usage: &Usage) {
+        if !self.too_long {
+            keep(gateway, &self.place, &self.model, &self.provider, usage, &self.bytes);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! From a key to its caller: answered from memory, filled from the store on first sight, kept true by the change feed.
+//!
+//! A later version asks control over gRPC instead; what the rest of the gateway sees stays.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use domain::key::{self, KeyKind, Spelling};
+use domain::{ApiKeyId, Code, Fault, OrgScope, OrganizationId, ProjectId, UnixMicros};
+use quick_cache::sync::Cache;
+use service::Shutdown;
+use sha2::{Digest, Sha256};
+use store::{CallerRow, ChangeRow, Db, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
+
+/// Limit: callers kept in memory.
+const CALLERS_MAX: usize = 100_000;
+/// Limit: keys remembered as nobody's.
+const NOBODIES_MAX: usize = 50_000;
+/// How often the feed is asked. A revoke is effective within this and one query.
+const FEED_PERIOD: Duration = Duration::from_millis(200);
+const FEED_PAGE: u32 = 1_000;
+/// A look-up that takes longer counts as the directory being away.
+const LOOKUP_DEADLINE: Duration = Duration::from_secs(2);
+/// A caller that changes while it is read is read again, this often.
+const READS_MAX: u32 = 4;
+
+type KeyHash = [u8; 32];
+
+/// Who calls, as far as the gateway must know.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) scope: OrgScope,
+    pub(crate) key: ApiKeyId,
+    pub(crate) project: ProjectId,
+    key_status: KeyStatus,
+    expires_at: Option<UnixMicros>,
+    organization_status: OrganizationStatus,
+    pub(crate) mode: ProjectMode,
+    /// Seconds that answers are kept; none: not at all.
+    pub(crate) cache_ttl_seconds: Option<u32>,
+    pub(crate) rpm: Option<u32>,
+    pub(crate) tpm: Option<u32>,
+    pub(crate) concurrency: Option<u32>,
+    pub(crate) allowed_models: Option<Vec<String>>,
+    pub(crate) markup_basis_points: u32,
+}
+
+impl Caller {
+    #[expect(clippy::disallowed_methods, reason = "the key's SHA-256 matched: this proves the tenant")]
+    fn proven(row: CallerRow) -> Self {
+        Self {
+            scope: OrgScope::proven(row.organization),
+            key: row.key,
+            project: row.project,
+            key_status: row.key_status,
+            expires_at: row.expires_at,
+            organization_status: row.organization_status,
+            mode: row.mode,
+            cache_ttl_seconds: row.cache_enabled.then_some(row.cache_ttl_seconds),
+            rpm: row.rpm,
+            tpm: row.tpm,
+            concurrency: row.concurrency,
+            allowed_models: row.allowed_models,
+            markup_basis_points: row.markup_basis_points,
+        }
+    }
+
+    pub(crate) fn organization(&self) -> OrganizationId {
+        self.scope.organization()
+    }
+
+    /// Refuses a key that is revoked, over its time, or of a suspended organization.
+    fn open(self: Arc<Self>, now: UnixMicros) -> Result<Arc<Self>, Fault> {
+        if self.key_status == KeyStatus::Revoked {
+            return Err(Fault::new(Code::RevokedApiKey, "this API key was revoked; create another one in the dashboard under API keys"));
+        }
+        if self.expires_at.is_some_and(|at| at <= now) {
+            return Err(Fault::new(
+                Code::ExpiredApiKey,
+                "this API key is past its expiry date; create another one in the dashboard under API keys",
+            ));
+        }
+        if self.organization_status == OrganizationStatus::Suspended {
+            return Err(Fault::new(Code::PermissionDenied, "this organization is suspended; its owner finds the reason in the dashboard"));
+        }
+        Ok(self)
+    }
+}
+
+/// The directory.
+pub(crate) struct Directory {
+    db: Db,
+    callers: Cache<KeyHash, Arc<Caller>>,
+    nobodies: Cache<KeyHash, ()>,
+    /// The newest revision that the feed has handled.
+    revision: AtomicI64,
+}
+
+impl Directory {
+    /// Starts at the store's newest revision: nothing older can be in memory yet.
+    pub(crate) async fn new(db: Db) -> Result<Self, StoreError> {
+        let revision = store::revision_latest(&db).await?;
+        Ok(Self { db, callers: Cache::new(CALLERS_MAX), nobodies: Cache::new(NOBODIES_MAX), revision: AtomicI64::new(revision) })
+    }
+
+    /// Who presents this key.
+    pub(crate) async fn resolve(&self, key: &str, now: UnixMicros) -> Result<Arc<Caller>, Fault> {
+        let hash: KeyHash = Sha256::digest(key.as_bytes()).into();
+        if let Some(caller) = self.callers.get(&hash) {
+            return caller.open(now);
+        }
+        match key::read(key) {
+            Spelling::Mistyped(_) => {
+                return Err(Fault::new(
+                    Code::MalformedApiKey,
+                    "this API key is mistyped or cut off (its checksum is wrong); copy it again, whole",
+                ));
+            }
+            Spelling::Ours(KeyKind::Management) => {
+                return Err(Fault::new(
+                    Code::InvalidApiKey,
+                    "this is a management key (llmgm_), which opens /api; use an API key (llmg_) here",
+                ));
+            }
+            Spelling::Ours(KeyKind::Api) | Spelling::Foreign => {}
+        }
+        if self.nobodies.get(&hash).is_some() {
+            return Err(nobody());
+        }
+        self.load(hash).await?.open(now)
+    }
+
+    async fn load(&self, hash: KeyHash) -> Result<Arc<Caller>, Fault> {
+        let away = |cause: domain::fault::Cause| {
+            Fault::new(Code::DirectoryUnavailable, "keys cannot be looked up right now; try again in a moment")
+                .retry_after_ms(1_000)
+                .note("look up a caller")
+                .because(cause)
+        };
+        for _ in 0..READS_MAX {
+            // Coalesced: many calls with a key that is new here make one query.
+            let read = self.callers.get_or_insert_async(&hash, self.read(&hash));
+            let before = self.revision.load(Ordering::Acquire);
+            match tokio::time::timeout(LOOKUP_DEADLINE, read).await {
+                Err(elapsed) => return Err(away(elapsed.into())),
+                Ok(Err(Some(error))) => return Err(away(error.into())),
+                Ok(Err(None)) => {
+                    self.nobodies.insert(hash, ());
+                    if self.revision.load(Ordering::Acquire) == before {
+                        return Err(nobody());
+                    }
+                    self.nobodies.remove(&hash);
+                }
+                Ok(Ok(caller)) if self.revision.load(Ordering::Acquire) == before => return Ok(caller),
+                // The feed moved while the row was read, so the row may be older than the change: read again.
+                Ok(Ok(_)) => {
+                    self.callers.remove(&hash);
+                }
+            }
+        }
+        Err(away("the directory changes faster than it can be read".into()))
+    }
+
+    /// The caller in the store; `Err(None)` when the key is nobody's.
+    async fn read(&self, hash: &KeyHash) -> Result<Arc<Caller>, Option<StoreError>> {
+        let row = store::caller_by_key_hash(&self.db, hash).await.map_err(Some)?;
+        row.map(|row| Arc::new(Caller::proven(row))).ok_or(None)
+    }
+
+    /// Follows the change feed until the process stops.
+    pub(crate) async fn follow(self: Arc<Self>, shutdown: Shutdown) {
+        let mut ticks = tokio::time::interval(FEED_PERIOD);
+        let stopping = shutdown.stopping();
+        tokio::pin!(stopping);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = &mut stopping => return,
+            }
+            if let Err(error) = self.catch_up().await {
+                tracing::warn!(%error, "the change feed cannot be read; known keys go on");
+            }
+        }
+    }
+
+    async fn catch_up(&self) -> Result<(), StoreError> {
+        loop {
+            let changes = store::changes_after(&self.db, self.revision.load(Ordering::Acquire), FEED_PAGE).await?;
+            let Some(last) = changes.last() else { return Ok(()) };
+            // The revision moves first: a read that began before it is then thrown away, whatever it saw.
+            self.revision.store(last.revision, Ordering::Release);
+            for change in &changes {
+                self.forget(change);
+            }
+        }
+    }
+
+    fn forget(&self, change: &ChangeRow) {
+        match &change.key_hash {
+            Some(hash) => {
+                self.callers.remove(hash);
+                self.nobodies.remove(hash);
+            }
+            None => self.callers.retain(|_, caller| caller.organization() != change.organization),
+        }
+    }
+}
+
+fn nobody() -> Fault {
+    Fault::new(Code::InvalidApiKey, "this API key is unknown here; check that it is whole and belongs to this instance")
+}

@@ -1,0 +1,191 @@
+//! The edge's HTTP: routes, body limit, and the one place where a fault becomes an answer and a log line.
+
+mod caller;
+mod chat;
+mod models;
+mod reply;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use domain::{Code, Fault, RequestId};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use llm::Dialect;
+
+use crate::body::Body;
+use crate::gateway::Gateway;
+
+/// A client gets this long to send its whole body.
+const BODY_DEADLINE: Duration = Duration::from_secs(120);
+
+/// What a path means.
+#[derive(Debug, PartialEq, Eq)]
+enum Route<'a> {
+    Chat(Dialect),
+    /// Gemini puts the model and the wish for a stream into the path.
+    Gemini {
+        model: &'a str,
+        stream: bool,
+    },
+    Models,
+    Model(&'a str),
+    Unknown,
+}
+
+impl Route<'_> {
+    const fn method(&self) -> Option<Method> {
+        match self {
+            Self::Chat(_) | Self::Gemini { .. } => Some(Method::POST),
+            Self::Models | Self::Model(_) => Some(Method::GET),
+            Self::Unknown => None,
+        }
+    }
+
+    /// The dialect in which this path's errors are written.
+    const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Chat(dialect) => *dialect,
+            Self::Gemini { .. } => Dialect::Gemini,
+            _ => Dialect::OpenAiChat,
+        }
+    }
+}
+
+/// Every path works with and without `/v1`.
+fn route(path: &str) -> Route<'_> {
+    if let Some(rest) = path
+        .strip_prefix("/v1beta/models/")
+        .or_else(|| path.strip_prefix("/v1/models/").filter(|r| r.contains(":gen") || r.contains(":stream")))
+    {
+        return match rest.rsplit_once(':') {
+            Some((model, "generateContent")) => Route::Gemini { model, stream: false },
+            Some((model, "streamGenerateContent")) => Route::Gemini { model, stream: true },
+            _ => Route::Unknown,
+        };
+    }
+    let path = path.strip_prefix("/v1").filter(|rest| rest.starts_with('/')).unwrap_or(path);
+    match path {
+        "/chat/completions" => Route::Chat(Dialect::OpenAiChat),
+        "/messages" => Route::Chat(Dialect::Anthropic),
+        "/models" => Route::Models,
+        _ => path.strip_prefix("/models/").filter(|id| !id.is_empty()).map_or(Route::Unknown, Route::Model),
+    }
+}
+
+impl Gateway {
+    /// True for paths that are the gateway's, so that another service may take the rest of a shared listener.
+    pub fn owns(path: &str) -> bool {
+        path.starts_with("/v1/") || path.starts_with("/v1beta/") || path == "/v1" || route(path) != Route::Unknown
+    }
+
+    /// Answers one request.
+    pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let started = Instant::now();
+        let id = RequestId::from_uuid(service::random::uuid());
+        let (head, body) = request.into_parts();
+        let route = route(head.uri.path());
+        let dialect = route.dialect();
+        let answered = match route.method() {
+            None => Err(Fault::new(
+                Code::NotFound,
+                format!("there is nothing at {}; the API is under /v1, for example /v1/chat/completions", head.uri.path()),
+            )),
+            Some(method) if method != head.method => Err(Fault::new(Code::MethodNotAllowed, format!("this path takes {method}"))),
+            Some(_) => self.routed(&route, &head, body, id, started).await,
+        };
+        match answered {
+            Ok(response) => response,
+            Err(fault) => {
+                let mut response = refuse(&fault, dialect, id);
+                if let (Code::MethodNotAllowed, Some(method)) = (fault.code(), route.method())
+                    && let Ok(value) = method.as_str().parse()
+                {
+                    response.headers_mut().insert(ALLOW, value);
+                }
+                response
+            }
+        }
+    }
+
+    async fn routed(
+        self: &Arc<Self>,
+        route: &Route<'_>,
+        head: &http::request::Parts,
+        body: Incoming,
+        id: RequestId,
+        started: Instant,
+    ) -> Result<Response<Body>, Fault> {
+        match route {
+            Route::Models => self.models(&head.headers).await,
+            Route::Model(name) => self.model(name, &head.headers).await,
+            Route::Chat(dialect) => {
+                self.chat(chat::Request { dialect: *dialect, path: llm::CallPath::default(), head, id, started }, body).await
+            }
+            Route::Gemini { model, stream } => {
+                let path = llm::CallPath { model: Some(model), stream: *stream };
+                self.chat(chat::Request { dialect: Dialect::Gemini, path, head, id, started }, body).await
+            }
+            Route::Unknown => Err(Fault::new(Code::NotFound, "there is nothing here")),
+        }
+    }
+
+    /// Reads a JSON body within the limit.
+    async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Fault> {
+        if !is_json(headers) {
+            return Err(Fault::new(Code::UnsupportedMediaType, "send the body as JSON, with the header `content-type: application/json`"));
+        }
+        let limit = self.settings.body_bytes_max;
+        let too_large = || Fault::new(Code::BodyTooLarge, format!("the body is over the limit of {limit} bytes; send less"));
+        let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+        if declared.is_some_and(|bytes| bytes > limit) {
+            return Err(too_large());
+        }
+        match tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect()).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(error)) => Err(Fault::new(Code::InvalidRequest, "the body ended before it was whole; send it again").because(error)),
+            Err(_) => Err(Fault::new(Code::InvalidRequest, "the body did not arrive in time; send it again")),
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()) else { return false };
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json") || (kind.len() > 5 && kind.to_ascii_lowercase().ends_with("+json"))
+}
+
+/// The one place where faults are logged and answered.
+fn refuse(fault: &Fault, dialect: Dialect, id: RequestId) -> Response<Body> {
+    let code = fault.code();
+    let status = service::http_status::of(code);
+    if status.is_server_error() {
+        tracing::error!(code = code.as_str(), call.id = %id, cause = fault.chain(), "the call `{id}` failed: {}", fault.say());
+    } else {
+        tracing::debug!(code = code.as_str(), call.id = %id, cause = fault.chain(), "the call `{id}` was refused: {}", fault.say());
+    }
+    let id = id.to_string();
+    let body = dialect.codec().fault_write(status.as_u16(), fault, &id);
+    reply::fault(status, body, fault, &id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_work_with_and_without_v1() {
+        assert_eq!(route("/v1/chat/completions"), Route::Chat(Dialect::OpenAiChat));
+        assert_eq!(route("/chat/completions"), Route::Chat(Dialect::OpenAiChat));
+        assert_eq!(route("/v1/models"), Route::Models);
+        assert_eq!(route("/v1/models/openai/gpt-4o:eu"), Route::Model("openai/gpt-4o:eu"));
+        assert_eq!(route("/v1beta/models/gemini-2.5-pro:streamGenerateContent"), Route::Gemini { model: "gemini-2.5-pro", stream: true });
+        for path in ["/", "/v1", "/v1/", "/v1/models/", "/v1x/models", "/api/v1/calls", "/v1/unknown"] {
+            assert_eq!(route(path), Route::Unknown, "{path}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The order of a chat call, and the only file that knows it:
+//! rights → plan → limits → cache → hold → attempts → relay → settle.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use domain::{Code, Fault, NanoUsd, RequestId, UnixMicros};
+use llm::Bill;
+use llm::passthrough::{Answer, StreamPass, with_bill};
+
+use crate::access;
+use crate::admit;
+use crate::attempt;
+use crate::body::Body;
+use crate::cache::{self, Found, Place, Recorder};
+use crate::call::Call;
+use crate::directory::Caller;
+use crate::gateway::Gateway;
+use crate::plan::{self, Candidate, Known};
+use crate::relay::{self, StreamBody, Wishes};
+use crate::settle::{CacheUse, Ending, OpenCall};
+
+/// An answer with what its headers say.
+pub(crate) struct Answered {
+    pub(crate) body: Body,
+    pub(crate) stream: bool,
+    pub(crate) provider: String,
+    pub(crate) model: String,
+    pub(crate) cache: CacheUse,
+    pub(crate) attempts: u32,
+    pub(crate) overhead_us: u64,
+    /// None for streams, whose bill comes with their usage.
+    pub(crate) bill: Option<Bill>,
+    pub(crate) dropped: Vec<String>,
+    pub(crate) output_cap: Option<u64>,
+    pub(crate) allowance: kv::Allowance,
+}
+
+/// A call that is about to be made.
+pub(crate) struct Begun {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) id: RequestId,
+    pub(crate) started: Instant,
+    pub(crate) now: UnixMicros,
+}
+
+/// Makes one chat call. Whatever happens, it ends in the event log once.
+pub(crate) async fn chat(gateway: &Arc<Gateway>, begun: Begun, mut call: Call) -> Result<Answered, Fault> {
+    let Begun { caller, id, started, now } = begun;
+    let mut open = OpenCall::new(Arc::clone(gateway), caller, &call, id, started, now);
+    match steps(gateway, &mut open, &mut call, now).await {
+        Ok(Step::Cached(found)) => replay(open, &call, &found, now),
+        Ok(Step::Served(served, place, cap)) => relayed(open, call, *served, place, cap, now).await,
+        Err(fault) => {
+            open.settle(Ending::Failed(fault.code()));
+            Err(fault)
+        }
+    }
+}
+
+enum Step {
+    Cached(Found),
+    Served(Box<attempt::Served>, Option<Place>, Option<u64>),
+}
+
+async fn steps(gateway: &Arc<Gateway>, open: &mut OpenCall, call: &mut Call, now: UnixMicros) -> Result<Step, Fault> {
+    let caller = Arc::clone(&open.caller);
+    let candidates = candidates(gateway, &caller, call, now)?;
+    let first = candidates.first().ok_or_else(|| Fault::internal("plan a call", "no candidates"))?;
+    access::model_allowed(&caller, &first.model.id, &call.model)?;
+    let expected = first.input.likely.saturating_add(call.max_tokens.unwrap_or(0));
+    open.allow(access::limits(&gateway.limiter, &caller, expected, now)?, expected);
+    let place = cache::place(&caller, call)?;
+    if let Some(place) = &place {
+        open.cache = CacheUse::Miss;
+        if let Some(found) = cache::find(gateway, place, now) {
+            return Ok(Step::Cached(found));
+        }
+    }
+    let admitted = admit::hold(&gateway.funds, &caller, call, &candidates).await?;
+    open.admit(admitted.hold, admitted.covered);
+    let served = attempt::in_order(open, call, &candidates, admitted.output_cap).await?;
+    Ok(Step::Served(Box::new(served), place, admitted.output_cap))
+}
+
+fn candidates(gateway: &Gateway, caller: &Caller, call: &mut Call, now: UnixMicros) -> Result<Vec<Candidate>, Fault> {
+    if caller.mode == store::ProjectMode::ApiKeys {
+        let say = "this project runs on the organization's own provider keys only, and it has none for this model; add one, or set the project's mode to hybrid or credits";
+        return Err(Fault::new(Code::ProviderNotConfigured, say).param("model"));
+    }
+    let (catalog, credentials) = (gateway.catalog.load(), gateway.credentials.load());
+    let known = Known {
+        catalog: &catalog,
+        credentials: &credentials,
+        cooldowns: &gateway.cooldowns,
+        markup_basis_points: caller.markup_basis_points,
+        now,
+    };
+    plan::make(call, &known)
+}
+
+async fn relayed(
+    mut open: OpenCall,
+    call: Call,
+    served: attempt::Served,
+    place: Option<Place>,
+    output_cap: Option<u64>,
+    now: UnixMicros,
+) -> Result<Answered, Fault> {
+    let provider = served.candidate.deployment.provider.id.to_string();
+    let model = served.candidate.model.id.to_string();
+    let (attempts, dropped) = (served.attempts, served.dropped.clone());
+    let allowance = open.allowance().clone();
+    let cache = open.cache;
+    if call.stream {
+        let overhead_us = open.overhead_us();
+        let recorder = place.map(|place| Recorder::new(place, &model, &provider));
+        let wishes = Wishes { dialect: call.dialect, include_usage: call.include_usage, created: now.seconds(), recorder };
+        let body = Body::stream(StreamBody::new(open, served, wishes));
+        return Ok(Answered {
+            body,
+            stream: true,
+            provider,
+            model,
+            cache,
+            attempts,
+            overhead_us,
+            bill: None,
+            dropped,
+            output_cap,
+            allowance,
+        });
+    }
+    let relayed = match relay::whole(&mut open, served, call.dialect, now.seconds()).await {
+        Ok(relayed) => relayed,
+        Err(fault) => {
+            open.settle(Ending::Failed(fault.code()));
+            return Err(fault);
+        }
+    };
+    if let (Some(place), Some((bytes, usage))) = (&place, &relayed.keep) {
+        cache::keep(open.gateway(), place, &model, &provider, usage, bytes);
+    }
+    let overhead_us = open.overhead_us();
+    let body = Body::whole(relayed.body);
+    Ok(Answered {
+        body,
+        stream: false,
+        provider,
+        model,
+        cache,
+        attempts,
+        overhead_us,
+        bill: Some(relayed.bill),
+        dropped,
+        output_cap,
+        allowance,
+    })
+}
+
+/// Answers from the cache: the same bytes, at no cost.
+fn replay(mut open: OpenCall, call: &Call, found: &Found, now: UnixMicros) -> Result<Answered, Fault> {
+    open.cache = CacheUse::Hit;
+    open.route(&found.model, &found.provider);
+    let free = NanoUsd::ZERO;
+    let bytes = if call.stream {
+        let mut pass = StreamPass::default();
+        let mut pieces = Vec::new();
+        let _ = pass.push(found.body.clone(), &mut pieces);
+        let mut bytes = pieces.concat();
+        bytes.extend_from_slice(&pass.end(&found.usage, (free, free), call.include_usage, &found.model, now.seconds()));
+        bytes
+    } else {
+        let answer = Answer::read(&found.body).map_err(|e| Fault::internal("read a kept answer", e))?;
+        with_bill(&found.body, &answer, &found.usage, free, free)
+    };
+    let bill = open.settle(Ending::Cached);
+    Ok(Answered {
+        body: Body::whole(bytes),
+        stream: call.stream,
+        provider: found.provider.clone(),
+        model: found.model.clone(),
+        cache: CacheUse::Hit,
+        attempts: 0,
+        overhead_us: open.overhead_us(),
+        bill: (!call.stream).then_some(bill),
+        dropped: Vec::new(),
+        output_cap: None,
+        allowance: open.allowance().clone(),
+    })
+}

@@ -1,0 +1,372 @@
+//! A streamed answer on its way: forwarded as it comes, its hold extended as it grows, settled before its last byte.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use domain::{Code, Fault, NanoUsd, Usage};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use llm::passthrough::StreamPass;
+use llm::{Bill, Dialect, StreamHead};
+use tokio::time::Sleep;
+
+use crate::admit::STREAM_STEP_TOKENS;
+use crate::attempt::Served;
+use crate::cache::Recorder;
+use crate::relay::translate::Translation;
+use crate::settle::{Ending, OpenCall};
+
+/// A comment goes out after this long without a byte from the provider.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// After the provider's last event its connection is read to the end in the background, so that it can be used again.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What the client asked of its stream.
+pub(crate) struct Wishes {
+    pub(crate) dialect: Dialect,
+    pub(crate) include_usage: bool,
+    pub(crate) created: i64,
+    pub(crate) recorder: Option<Recorder>,
+}
+
+enum Relay {
+    Pass(StreamPass),
+    Translate(Box<Translation>),
+}
+
+type Refill = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
+/// The body of a streamed answer. Dropping it (the client left) cancels the provider and settles what was received.
+pub(crate) struct StreamBody {
+    open: OpenCall,
+    upstream: Option<Incoming>,
+    relay: Relay,
+    wishes: Wishes,
+    first: Option<Bytes>,
+    ready: Vec<Bytes>,
+    /// The broker is being asked for more credit; what was received waits.
+    refill: Option<(Refill, NanoUsd)>,
+    timer: Pin<Box<Sleep>>,
+    last_byte: Instant,
+    last_sent: Instant,
+    idle: Duration,
+    waiting_since: Option<Instant>,
+    over: bool,
+}
+
+impl StreamBody {
+    pub(crate) fn new(mut open: OpenCall, served: Served, wishes: Wishes) -> Self {
+        let Served { response, candidate, restore, passes, peeked, .. } = served;
+        open.seen.upstream_status = response.status().as_u16();
+        let now = Instant::now();
+        let began = peeked.as_ref().map_or(now, |p| p.at);
+        let relay = if passes {
+            Relay::Pass(StreamPass::default())
+        } else {
+            let head = StreamHead { id: format!("chatcmpl-{}", open.id), model: candidate.model.id.to_string(), created: wishes.created };
+            Relay::Translate(Box::new(Translation::new(candidate.endpoint.dialect, wishes.dialect, restore, head)))
+        };
+        let idle = open.gateway().upstream.limits.idle;
+        open.seen.first_token = Some(began);
+        Self {
+            open,
+            upstream: Some(response.into_body()),
+            relay,
+            wishes,
+            first: peeked.map(|p| p.chunk),
+            ready: Vec::new(),
+            refill: None,
+            timer: Box::pin(tokio::time::sleep(KEEP_ALIVE.min(idle))),
+            last_byte: now,
+            last_sent: now,
+            idle,
+            waiting_since: None,
+            over: false,
+        }
+    }
+
+    pub(crate) const fn is_over(&self) -> bool {
+        self.over && self.ready.is_empty()
+    }
+
+    /// The next bytes for the client.
+    pub(crate) fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let this = &mut *self;
+        loop {
+            if let Some(bytes) = this.take_ready() {
+                this.last_sent = Instant::now();
+                return Poll::Ready(Some(bytes));
+            }
+            if this.over {
+                return Poll::Ready(None);
+            }
+            if this.refill.is_some() {
+                match this.poll_refill(cx) {
+                    Poll::Ready(()) => continue,
+                    Poll::Pending => return this.poll_silence(cx),
+                }
+            }
+            let next = match this.first.take() {
+                Some(chunk) => Poll::Ready(Some(Ok(chunk))),
+                None => this.poll_upstream(cx),
+            };
+            match next {
+                Poll::Ready(Some(Ok(chunk))) => this.received(chunk),
+                Poll::Ready(Some(Err(fault))) => this.fail(&fault),
+                Poll::Ready(None) => this.finished(),
+                Poll::Pending => return this.poll_silence(cx),
+            }
+        }
+    }
+
+    fn take_ready(&mut self) -> Option<Bytes> {
+        if self.refill.is_some() {
+            return None;
+        }
+        let bytes = match self.ready.len() {
+            0 => return None,
+            1 => self.ready.pop()?,
+            _ => Bytes::from(std::mem::take(&mut self.ready).concat()),
+        };
+        Some(bytes)
+    }
+
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
+        let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
+        loop {
+            let polled = Pin::new(&mut *upstream).poll_frame(cx);
+            if polled.is_pending() {
+                self.waiting_since.get_or_insert_with(Instant::now);
+                return Poll::Pending;
+            }
+            if let Some(since) = self.waiting_since.take() {
+                self.open.upstream_us += u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+            }
+            match ready!(polled) {
+                None => return Poll::Ready(None),
+                Some(Err(error)) => {
+                    let say = "the provider broke its stream off; what came until then was billed";
+                    return Poll::Ready(Some(Err(Fault::new(Code::UpstreamError, say).because(error))));
+                }
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a comment after a silence; gives up on a provider that is silent for too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            let now = Instant::now();
+            let (quiet, unsent) = (now.duration_since(self.last_byte), now.duration_since(self.last_sent));
+            if quiet >= self.idle {
+                let fault = Fault::new(
+                    Code::UpstreamTimeout,
+                    "the provider fell silent in the middle of its stream; what came until then was billed",
+                );
+                self.fail(&fault);
+                return Poll::Ready(self.take_ready());
+            }
+            let next = (KEEP_ALIVE.saturating_sub(unsent)).min(self.idle.saturating_sub(quiet));
+            let due = unsent >= KEEP_ALIVE;
+            let wait = if due { KEEP_ALIVE.min(self.idle.saturating_sub(quiet)) } else { next };
+            self.timer.as_mut().reset(tokio::time::Instant::now() + wait);
+            if due {
+                self.last_sent = now;
+                return Poll::Ready(Some(Bytes::from_static(self.wishes.dialect.codec().keep_alive())));
+            }
+        }
+    }
+
+    fn received(&mut self, chunk: Bytes) {
+        self.last_byte = Instant::now();
+        let failed = match &mut self.relay {
+            Relay::Pass(pass) => {
+                let pushed = pass.push(chunk, &mut self.ready);
+                let seen = &mut self.open.seen;
+                (seen.text_bytes, seen.words) = (pass.scan.text_bytes, pass.scan.words);
+                seen.usage = pass.scan.usage.or(seen.usage);
+                if pushed.is_err() {
+                    Some(Fault::new(
+                        Code::UpstreamInvalidResponse,
+                        "the provider sent an event that is too long; what came until then was billed",
+                    ))
+                } else {
+                    pass.error.take().map(|error| {
+                        let provider = self.open.candidate.as_ref().map_or("", |c| &*c.deployment.provider.id).to_owned();
+                        Dialect::OpenAiChat.codec().fault_read(500, &error).into_fault(&provider, 1)
+                    })
+                }
+            }
+            Relay::Translate(translation) => {
+                let mut out = Vec::new();
+                let pushed = translation.push(chunk, &mut self.open.seen, &mut out);
+                if !out.is_empty() {
+                    self.ready.push(out.into());
+                }
+                let provider = self.open.candidate.as_ref().map_or("", |c| &*c.deployment.provider.id).to_owned();
+                pushed.err().map(|said| said.into_fault(&provider, 1))
+            }
+        };
+        if let Some(fault) = failed {
+            return self.fail(&fault);
+        }
+        if let Some(recorder) = &mut self.wishes.recorder {
+            recorder.add(&self.ready);
+        }
+        if matches!(&self.relay, Relay::Pass(pass) if pass.done) {
+            return self.finished();
+        }
+        self.open.progress();
+        self.extend();
+    }
+
+    /// Keeps the hold ahead of the output: bytes bound the tokens of every byte-level tokenizer, words are the simulated
+    /// provider's tokens.
+    fn extend(&mut self) {
+        let Some(candidate) = &self.open.candidate else { return };
+        let written = match candidate.model.tokenizer {
+            catalog::Tokenizer::Sim => self.open.seen.words,
+            catalog::Tokenizer::Bytes => self.open.seen.text_bytes,
+        };
+        // Extended when less than half a step is left, so that the broker answers before the step is used up.
+        let ahead = written.saturating_add(STREAM_STEP_TOKENS / 2);
+        if ahead <= self.open.covered || self.open.covered >= candidate.output_max {
+            return;
+        }
+        let covered = ahead.saturating_add(STREAM_STEP_TOKENS).min(candidate.output_max);
+        let needed = candidate.hold_for(covered);
+        let Some(hold) = &mut self.open.hold else { return };
+        let more = needed - hold.amount();
+        self.open.covered = covered;
+        if more.is_negative() || hold.extend_now(more) {
+            return;
+        }
+        self.ask(more);
+    }
+
+    /// Asks the broker for more credit.
+    fn ask(&mut self, more: NanoUsd) {
+        let Some(account) = self.open.hold.as_ref().map(|hold| Arc::clone(hold.account())) else { return };
+        let gateway = Arc::clone(self.open.gateway());
+        self.refill = Some((Box::pin(async move { gateway.funds.refill(&account, more).await }), more));
+    }
+
+    fn poll_refill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((refill, more)) = &mut self.refill else { return Poll::Ready(()) };
+        let answered = ready!(refill.as_mut().poll(cx));
+        let more = *more;
+        self.refill = None;
+        match answered {
+            Err(fault) => self.fail(&fault),
+            Ok(()) => {
+                // Others may have taken what was leased: then it is asked for again.
+                if self.open.hold.as_mut().is_some_and(|hold| !hold.extend_now(more)) {
+                    self.ask(more);
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// The provider's last byte came, or its last event.
+    fn finished(&mut self) {
+        let mut out = Vec::new();
+        let ended = match &mut self.relay {
+            Relay::Pass(pass) if pass.done || pass.scan.finish.is_some() => {
+                let seen = &mut self.open.seen;
+                seen.finish = pass.scan.finish.take();
+                seen.upstream_id.clone_from(&pass.scan.id);
+                Ok(())
+            }
+            Relay::Pass(_) => {
+                Err(Fault::new(Code::UpstreamError, "the provider ended its stream without an end; what came until then was billed"))
+            }
+            Relay::Translate(translation) => {
+                let provider = self.open.candidate.as_ref().map_or("", |c| &*c.deployment.provider.id).to_owned();
+                translation.finish(&mut self.open.seen, &mut out).map_err(|said| said.into_fault(&provider, 1))
+            }
+        };
+        if !out.is_empty() {
+            self.ready.push(out.into());
+        }
+        match ended {
+            Ok(()) => self.end(),
+            Err(fault) => self.fail(&fault),
+        }
+    }
+
+    fn end(&mut self) {
+        let usage = self.open.usage_so_far();
+        let bill = self.open.settle(Ending::Done);
+        if let Some(recorder) = self.wishes.recorder.take() {
+            let whole = match &self.relay {
+                Relay::Pass(_) => matches!(self.open.seen.finish.as_deref(), Some("stop" | "tool_calls")),
+                Relay::Translate(translation) => translation.is_whole(),
+            };
+            if whole {
+                recorder.keep(self.open.gateway(), &usage);
+            }
+        }
+        let end = self.end_bytes(&usage, bill);
+        self.ready.push(end.into());
+        self.leave();
+        self.over = true;
+    }
+
+    fn end_bytes(&mut self, usage: &Usage, bill: Bill) -> Vec<u8> {
+        match &mut self.relay {
+            Relay::Pass(pass) => {
+                let model = self.open.candidate.as_ref().map_or("", |c| &*c.model.id);
+                pass.end(usage, (bill.cost, bill.charged), self.wishes.include_usage, model, self.wishes.created)
+            }
+            Relay::Translate(translation) => {
+                let mut out = Vec::new();
+                translation.end(usage, &bill, self.wishes.include_usage, &mut out);
+                out
+            }
+        }
+    }
+
+    /// An error event, never a clean finish.
+    fn fail(&mut self, fault: &Fault) {
+        let code = fault.code();
+        tracing::warn!(code = code.as_str(), call.id = %self.open.id, cause = fault.chain(), "a stream failed after it began");
+        self.open.settle(Ending::Failed(code));
+        self.refill = None;
+        self.upstream = None;
+        let status = service::http_status::of(code).as_u16();
+        let id = self.open.id.to_string();
+        let mut out = Vec::new();
+        match &mut self.relay {
+            Relay::Pass(_) => {
+                let head = StreamHead { id: id.clone(), model: String::new(), created: self.wishes.created };
+                Dialect::OpenAiChat.codec().stream_writer(head).error(status, fault, &id, &mut out);
+            }
+            Relay::Translate(translation) => translation.error(status, fault, &id, &mut out),
+        }
+        self.ready.push(out.into());
+        self.over = true;
+    }
+
+    /// Reads the rest of the provider's connection in the background, so that it goes back to the pool.
+    fn leave(&mut self) {
+        let Some(mut upstream) = self.upstream.take() else { return };
+        if upstream.is_end_stream() {
+            return;
+        }
+        tokio::spawn(async move {
+            let rest = async { while let Some(Ok(_)) = http_body_util::BodyExt::frame(&mut upstream).await {} };
+            // Past the deadline the connection is dropped, which is all that is left to do.
+            let _ = tokio::time::timeout(DRAIN_DEADLINE, rest).await;
+        });
+    }
+}

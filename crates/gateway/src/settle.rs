@@ -1,0 +1,357 @@
+//! The end of a call: usage → cost → event → release, in a guard that runs however the call ends.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use domain::{Code, Lane, NanoUsd, PicoUsd, RequestId, UnixMicros, Usage, UsageSource};
+use kv::Allowance;
+use llm::Bill;
+use policy::pricing;
+use proto::usage::v1::outcome::Kind;
+use proto::usage::v1::{Attempt, Facts, Intent, Outcome, Progress, Rates, UsageEvent, UsageTokens};
+
+use crate::call::Call;
+use crate::directory::Caller;
+use crate::funds::Hold;
+use crate::gateway::Gateway;
+use crate::plan::Candidate;
+
+/// Version of the event's schema.
+const SCHEMA: u32 = 1;
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With an answer.
+    Done,
+    /// With a fault; what was received until then is billed.
+    Failed(Code),
+    /// The client left.
+    Cancelled,
+    /// From the cache: nothing was used.
+    Cached,
+}
+
+/// What was seen of the answer so far.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) usage: Option<Usage>,
+    pub(crate) finish: Option<String>,
+    pub(crate) upstream_id: Option<String>,
+    /// Bytes of output text: an upper bound of its tokens.
+    pub(crate) text_bytes: u64,
+    /// Runs of non-white-space of output text.
+    pub(crate) words: u64,
+    pub(crate) first_token: Option<Instant>,
+    pub(crate) upstream_status: u16,
+}
+
+/// Whether the response cache had a part in the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheUse {
+    Off,
+    Miss,
+    Hit,
+}
+
+impl CacheUse {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Miss => "miss",
+            Self::Hit => "hit",
+        }
+    }
+}
+
+/// A call between its admission and its end. Dropping it ends it as cancelled.
+pub(crate) struct OpenCall {
+    gateway: Arc<Gateway>,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) id: RequestId,
+    facts: Facts,
+    pub(crate) hold: Option<Hold>,
+    pub(crate) covered: u64,
+    pub(crate) candidate: Option<Candidate>,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) seen: Seen,
+    pub(crate) cache: CacheUse,
+    allowance: Allowance,
+    expected_tokens: u64,
+    started: Instant,
+    /// Microseconds spent waiting for providers, which is not our overhead.
+    pub(crate) upstream_us: u64,
+    last_progress: Instant,
+    sent: bool,
+    ended: bool,
+}
+
+impl OpenCall {
+    pub(crate) fn new(gateway: Arc<Gateway>, caller: Arc<Caller>, call: &Call, id: RequestId, started: Instant, now: UnixMicros) -> Self {
+        let bytes = |uuid: uuid::Uuid| uuid.into_bytes().to_vec();
+        let facts = Facts {
+            organization_id: bytes(caller.organization().uuid()),
+            project_id: bytes(caller.project.uuid()),
+            api_key_id: bytes(caller.key.uuid()),
+            requested_model: call.model.clone(),
+            dialect: call.dialect.as_str().to_owned(),
+            stream: call.stream,
+            mode: caller.mode.as_str().to_owned(),
+            used_mode: "credits".to_owned(),
+            started_at_us: now.0,
+            tags: call.options.tags.clone(),
+            metadata_json: call.options.metadata_json.clone(),
+            user: call.options.user.clone(),
+            session: call.options.session.clone(),
+            ..Facts::default()
+        };
+        gateway.metrics.opened();
+        Self {
+            gateway,
+            caller,
+            id,
+            facts,
+            hold: None,
+            covered: 0,
+            candidate: None,
+            attempts: Vec::new(),
+            seen: Seen::default(),
+            cache: CacheUse::Off,
+            allowance: Allowance::default(),
+            expected_tokens: 0,
+            started,
+            upstream_us: 0,
+            last_progress: started,
+            sent: false,
+            ended: false,
+        }
+    }
+
+    pub(crate) fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// What was taken from the key's limits; given back when the call ends.
+    pub(crate) fn allow(&mut self, allowance: Allowance, expected_tokens: u64) {
+        self.allowance = allowance;
+        self.expected_tokens = expected_tokens;
+    }
+
+    pub(crate) fn allowance(&self) -> &Allowance {
+        &self.allowance
+    }
+
+    pub(crate) fn admit(&mut self, hold: Hold, covered: u64) {
+        self.facts.lease_id = hold.lease.uuid().into_bytes().to_vec();
+        self.hold = Some(hold);
+        self.covered = covered;
+    }
+
+    /// Names the model of the call when nothing goes upstream.
+    pub(crate) fn route(&mut self, model: &str, provider: &str) {
+        model.clone_into(&mut self.facts.model);
+        provider.clone_into(&mut self.facts.provider);
+    }
+
+    /// Writes the intent: from here on the call has exactly one terminal event, whatever happens to this process.
+    pub(crate) fn intend(&mut self, candidate: &Candidate, attempt: u32) -> Result<(), events::JournalError> {
+        self.route(&candidate.model.id, &candidate.deployment.provider.id);
+        let mut intent = Intent {
+            request_id: self.id.uuid().into_bytes().to_vec(),
+            facts: Some(std::mem::take(&mut self.facts)),
+            hold_nano_usd: self.held().0,
+            rates: candidate.version().map(|version| {
+                let rates = version.price.rates_for(candidate.input.likely);
+                Rates {
+                    input: rates.input.0,
+                    output: rates.output.0,
+                    request: version.price.units.request.map_or(0, |price| price.0),
+                    price_version: version.version,
+                    markup_basis_points: candidate.markup_basis_points,
+                }
+            }),
+            input_tokens_bound: candidate.input.max,
+            attempt,
+        };
+        let written = self.gateway.journal.intent(&intent);
+        self.facts = intent.facts.take().unwrap_or_default();
+        written?;
+        self.candidate = Some(candidate.clone());
+        self.sent = true;
+        Ok(())
+    }
+
+    /// Notes how far a stream got, at most every 250 ms.
+    pub(crate) fn progress(&mut self) {
+        const PERIOD: std::time::Duration = std::time::Duration::from_millis(250);
+        let now = Instant::now();
+        if now.duration_since(self.last_progress) < PERIOD {
+            return;
+        }
+        self.last_progress = now;
+        let usage = self.usage_so_far();
+        let progress = Progress {
+            request_id: self.id.uuid().into_bytes().to_vec(),
+            input_tokens: usage.input,
+            output_tokens: usage.output,
+            hold_nano_usd: self.held().0,
+        };
+        if let Err(error) = self.gateway.journal.progress(&progress) {
+            // The call goes on: its end is what counts, and the log keeps room for that.
+            tracing::warn!(%error, call.id = %self.id, "the progress of a call could not be noted");
+        }
+    }
+
+    fn held(&self) -> NanoUsd {
+        self.hold.as_ref().map_or(NanoUsd::ZERO, Hold::amount)
+    }
+
+    /// The provider's figures, or what was counted until now.
+    pub(crate) fn usage_so_far(&self) -> Usage {
+        if let Some(usage) = self.seen.usage {
+            return usage;
+        }
+        let Some(candidate) = &self.candidate else { return Usage::default() };
+        let output = match candidate.model.tokenizer {
+            catalog::Tokenizer::Sim => self.seen.words,
+            catalog::Tokenizer::Bytes => self.seen.text_bytes.div_ceil(4),
+        };
+        Usage { input: candidate.input.likely, output, source: UsageSource::Estimated, ..Usage::default() }
+    }
+
+    /// What is billed for this ending: a failure before the first token, and anything that was never sent, is free.
+    fn billed(&self, ending: Ending) -> Usage {
+        let received = self.seen.first_token.is_some() || self.seen.usage.is_some();
+        match ending {
+            Ending::Cached => Usage::default(),
+            Ending::Done => self.usage_so_far(),
+            Ending::Failed(_) if received => self.usage_so_far(),
+            Ending::Cancelled if self.sent => self.usage_so_far(),
+            Ending::Failed(_) | Ending::Cancelled => Usage::default(),
+        }
+    }
+
+    fn price(&self, usage: &Usage) -> Bill {
+        let free = Bill { cost: NanoUsd::ZERO, charged: NanoUsd::ZERO };
+        if *usage == Usage::default() {
+            return free;
+        }
+        let Some((candidate, version)) = self.candidate.as_ref().and_then(|c| c.version().map(|v| (c, v))) else { return free };
+        let cost: PicoUsd = pricing::cost(&version.price, usage).exact();
+        Bill { cost: cost.round(), charged: pricing::charged(cost, candidate.markup_basis_points) }
+    }
+
+    /// Ends the call: writes its terminal event and releases its hold. A second end does nothing.
+    pub(crate) fn settle(&mut self, ending: Ending) -> Bill {
+        let usage = self.billed(ending);
+        let bill = self.price(&usage);
+        if std::mem::replace(&mut self.ended, true) {
+            return bill;
+        }
+        let mut event = self.event(ending, &usage, bill);
+        if let Err(error) = self.gateway.journal.settle(&mut event) {
+            // The intent stands in the log without an end: the next start closes it as an orphan, and the lease keeps
+            // what this call held until then.
+            tracing::error!(%error, call.id = %self.id, "the end of a call could not be recorded");
+            self.gateway.metrics.unrecorded();
+        }
+        if let Some(hold) = self.hold.take() {
+            hold.settle(bill.charged);
+        }
+        self.correct_limits(&usage);
+        self.gateway.metrics.closed(&event);
+        self.allowance = Allowance::default();
+        bill
+    }
+
+    fn correct_limits(&self, usage: &Usage) {
+        if let Some(tpm) = self.caller.tpm {
+            let more = i64::try_from(usage.total()).unwrap_or(i64::MAX) - i64::try_from(self.expected_tokens).unwrap_or(i64::MAX);
+            self.gateway.limiter.correct_tokens(self.caller.key, tpm, more);
+        }
+    }
+
+    fn event(&mut self, ending: Ending, usage: &Usage, bill: Bill) -> UsageEvent {
+        let lane = Lane::of(self.caller.organization());
+        let ended_at = service::clock::now();
+        let outcome = self.outcome(ending);
+        UsageEvent {
+            schema: SCHEMA,
+            request_id: self.id.uuid().into_bytes().to_vec(),
+            lane: u32::from(lane.as_u8()),
+            facts: Some(std::mem::take(&mut self.facts)),
+            outcome: Some(outcome),
+            usage: Some(tokens(usage)),
+            cost_nano_usd: bill.cost.0,
+            charged_nano_usd: bill.charged.0,
+            hold_nano_usd: self.held().0,
+            price_version: self.candidate.as_ref().map_or(0, |c| c.price_version),
+            ended_at_us: ended_at.0,
+            attempts: std::mem::take(&mut self.attempts),
+            // Gateway, epoch and sequence number are set by the journal.
+            ..UsageEvent::default()
+        }
+    }
+
+    fn outcome(&self, ending: Ending) -> Outcome {
+        let (status, error_code) = match ending {
+            Ending::Done | Ending::Cached => (200, ""),
+            Ending::Failed(code) => (u32::from(service::http_status::of(code).as_u16()), code.as_str()),
+            Ending::Cancelled => (499, Code::RequestCancelled.as_str()),
+        };
+        let received = self.seen.first_token.is_some() || self.seen.usage.is_some();
+        let kind = match ending {
+            Ending::Done | Ending::Cached => Kind::Settled,
+            Ending::Failed(_) if received => Kind::Settled,
+            Ending::Cancelled if self.sent => Kind::Settled,
+            Ending::Failed(_) | Ending::Cancelled => Kind::Voided,
+        };
+        let duration = self.started.elapsed();
+        let total_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Outcome {
+            kind: kind.into(),
+            http_status: status,
+            error_code: error_code.to_owned(),
+            finish_reason: self.seen.finish.clone().unwrap_or_default(),
+            upstream_id: self.seen.upstream_id.clone().unwrap_or_default(),
+            duration_ms: u32::try_from(duration.as_millis()).unwrap_or(u32::MAX),
+            first_token_ms: self
+                .seen
+                .first_token
+                .map_or(0, |at| u32::try_from(at.duration_since(self.started).as_millis()).unwrap_or(u32::MAX)),
+            overhead_us: u32::try_from(total_us.saturating_sub(self.upstream_us)).unwrap_or(u32::MAX),
+            cancelled: ending == Ending::Cancelled,
+            cache: self.cache.as_str().to_owned(),
+            upstream_status: u32::from(self.seen.upstream_status),
+        }
+    }
+
+    /// Microseconds of this call so far that were ours.
+    pub(crate) fn overhead_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_sub(self.upstream_us)
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.settle(Ending::Cancelled);
+        }
+    }
+}
+
+fn tokens(usage: &Usage) -> UsageTokens {
+    UsageTokens {
+        input: usage.input,
+        cached_input: usage.cached_input,
+        cache_write_5m: usage.cache_write_5m,
+        cache_write_1h: usage.cache_write_1h,
+        audio_input: usage.audio_input,
+        output: usage.output,
+        reasoning: usage.reasoning,
+        audio_output: usage.audio_output,
+        image_output: usage.image_output,
+        searches: usage.searches,
+        estimated: usage.source == UsageSource::Estimated,
+    }
+}

@@ -1,0 +1,61 @@
+//! `/healthz`, `/readyz` and `/metrics`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use gateway::Gateway;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use metering::Status;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use store::Db;
+
+/// The form that Prometheus reads.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What operations asks about.
+pub(crate) struct Ops {
+    pub(crate) registry: Registry,
+    pub(crate) db: Db,
+    pub(crate) gateway: Option<Arc<Gateway>>,
+    pub(crate) metering: Option<Arc<Status>>,
+}
+
+/// The routes.
+pub(crate) fn router(ops: Ops) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(Arc::new(ops))
+}
+
+/// 200 when calls are taken; 503 with the reasons otherwise.
+async fn ready(State(ops): State<Arc<Ops>>) -> impl IntoResponse {
+    let mut reasons = Vec::new();
+    if let Some(Err(reason)) = ops.gateway.as_ref().map(|gateway| gateway.ready()) {
+        reasons.push(format!("event log: {reason}"));
+    }
+    // A gateway that knows its callers goes on without the store, so the store alone does not make it unready.
+    if let (Err(error), None) = (ops.db.ping().await, &ops.gateway) {
+        reasons.push(format!("store: {error}"));
+    }
+    if reasons.is_empty() { (StatusCode::OK, "ready\n".to_owned()) } else { (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", reasons.join("\n"))) }
+}
+
+async fn metrics(State(ops): State<Arc<Ops>>) -> impl IntoResponse {
+    let mut text = String::with_capacity(16 * 1024);
+    if let Err(error) = encode(&mut text, &ops.registry) {
+        tracing::error!(%error, "the metrics cannot be written");
+        return (StatusCode::INTERNAL_SERVER_ERROR, [(CONTENT_TYPE, "text/plain")], String::new());
+    }
+    if let Some(status) = &ops.metering {
+        let end = text.rfind("# EOF").unwrap_or(text.len());
+        text.insert_str(end, &status.to_string());
+    }
+    (StatusCode::OK, [(CONTENT_TYPE, OPEN_METRICS)], text)
+}

@@ -1,0 +1,133 @@
+//! From a resolved model to an ordered plan. Pure: what is available and what is cooling comes in as values.
+
+use std::sync::Arc;
+
+use catalog::{Deployment, Model, Provider, Resolved, Variant};
+use domain::{Code, Fault, UnixMicros};
+
+/// Limit: candidates of one plan.
+pub const CANDIDATES_MAX: usize = 8;
+
+/// What is known of the outside when a plan is made.
+pub trait Surroundings {
+    /// A credential and an address for this provider are there.
+    fn is_available(&self, provider: &Provider) -> bool;
+    /// This deployment failed a moment ago and is left alone for now.
+    fn is_cooling(&self, deployment: &Deployment) -> bool;
+}
+
+/// Where a call may go, best first. Never empty.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The model.
+    pub model: Arc<Model>,
+    /// Deployments in the order in which they are tried.
+    pub candidates: Vec<Arc<Deployment>>,
+}
+
+/// Orders the deployments that can serve the call.
+///
+/// Catalog order (the maker's own provider, then by price), those that are cooling last: a cooling one is still better
+/// than none.
+pub fn plan(resolved: &Resolved<'_>, around: &impl Surroundings, now: UnixMicros) -> Result<Plan, Fault> {
+    let model = resolved.model;
+    if !model.mode.is_text() {
+        return Err(Fault::new(
+            Code::ModelNotSupported,
+            format!("the model `{}` does not chat (it is for {}); choose a chat model from /v1/models", model.id, model.mode.as_str()),
+        )
+        .param("model"));
+    }
+    let callable: Vec<&Arc<Deployment>> =
+        resolved.deployments().filter(|d| d.provider.is_callable() && around.is_available(&d.provider)).collect();
+    if callable.is_empty() {
+        return Err(unavailable(resolved));
+    }
+    let mut candidates: Vec<Arc<Deployment>> = callable.into_iter().filter(|d| fits(resolved.variant, d, now)).map(Arc::clone).collect();
+    if candidates.is_empty() {
+        return Err(
+            Fault::new(Code::ModelNotFound, format!("no provider serves `{}` for free; leave `:free` out", model.id)).param("model")
+        );
+    }
+    if resolved.variant == Some(Variant::Floor) {
+        candidates
+            .sort_by_key(|d| d.price_at(now).map_or(i128::MAX, |p| i128::from(p.price.rates.input.0) + i128::from(p.price.rates.output.0)));
+    }
+    // A stable sort keeps the order among those that are well and among those that are not.
+    candidates.sort_by_key(|d| around.is_cooling(d));
+    candidates.truncate(CANDIDATES_MAX);
+    Ok(Plan { model: Arc::clone(model), candidates })
+}
+
+fn fits(variant: Option<Variant>, deployment: &Deployment, now: UnixMicros) -> bool {
+    variant != Some(Variant::Free) || deployment.price_at(now).is_some_and(|version| version.price.is_free())
+}
+
+fn unavailable(resolved: &Resolved<'_>) -> Fault {
+    let mut providers: Vec<&str> = resolved.deployments().filter(|d| d.provider.is_callable()).map(|d| &*d.provider.id).collect();
+    providers.dedup();
+    let id = &resolved.model.id;
+    match providers.first() {
+        Some(first) => {
+            let variable = first.to_ascii_uppercase().replace('-', "_");
+            let list = providers.iter().take(4).map(|p| format!("`{p}`")).collect::<Vec<_>>().join(", ");
+            Fault::new(
+                Code::ProviderNotConfigured,
+                format!("no provider of `{id}` has a key on this instance (it is served by {list}); the operator sets, for example, LLMG_PROVIDER_{variable}_API_KEY"),
+            )
+            .param("model")
+        }
+        None => Fault::new(
+            Code::ProviderNotConfigured,
+            format!("no provider of `{id}` can be called by this version of llmg; choose another model from /v1/models"),
+        )
+        .param("model"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catalog::Catalog;
+
+    struct Around {
+        available: &'static [&'static str],
+        cooling: &'static [&'static str],
+    }
+
+    impl Surroundings for Around {
+        fn is_available(&self, provider: &Provider) -> bool {
+            self.available.contains(&&*provider.id)
+        }
+        fn is_cooling(&self, deployment: &Deployment) -> bool {
+            self.cooling.contains(&&*deployment.provider.id)
+        }
+    }
+
+    fn order(id: &str, around: &Around) -> Result<Vec<String>, Code> {
+        let catalog = Catalog::builtin().unwrap();
+        let resolved = catalog.resolve(id).unwrap();
+        // 2100-01-01: after every price's first day.
+        plan(&resolved, around, UnixMicros(4_102_444_800_000_000))
+            .map(|plan| plan.candidates.iter().map(|d| d.provider.id.to_string()).collect())
+            .map_err(|fault| fault.code())
+    }
+
+    #[test]
+    fn the_maker_comes_first_and_a_cooling_one_last_but_never_out() {
+        let both = &["anthropic", "openrouter"];
+        let found = order("claude-opus-4-5-20251101", &Around { available: both, cooling: &[] }).unwrap();
+        assert_eq!(found.first().map(String::as_str), Some("anthropic"));
+        let alone = Around { available: &["anthropic"], cooling: &["anthropic"] };
+        assert_eq!(order("claude-opus-4-5-20251101", &alone), Ok(vec!["anthropic".to_owned()]));
+    }
+
+    #[test]
+    fn without_a_credential_the_fault_names_the_setting() {
+        let none = Around { available: &[], cooling: &[] };
+        assert_eq!(order("gpt-4o", &none), Err(Code::ProviderNotConfigured));
+        let catalog = Catalog::builtin().unwrap();
+        let fault = plan(&catalog.resolve("gpt-4o").unwrap(), &none, UnixMicros(0)).unwrap_err();
+        assert!(fault.say().contains("LLMG_PROVIDER_OPENAI_API_KEY"), "{}", fault.say());
+    }
+}
