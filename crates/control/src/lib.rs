@@ -1,1 +1,15 @@
-//! control
+//! The control plane: who may do what, keys, credits, projects, and questions about usage, under `/api`.
+//!
+//! Three storeys with the same stems: `http` parses, calls and renders; `app` decides (rules, ids, times); `store` and
+//! `analytics` speak SQL. A function of `app` that acts for somebody takes a proof as its first argument:
+//! [`Management`], [`Developer`], [`Admin`] or [`Operator`]. Proofs are made in `app::caller` only.
+//!
+//! It never serves a call to a model, never reads what callers say to models, and never shows a stored key again.
+
+pub mod app;
+mod http;
+
+pub use app::bootstrap::{BootstrapAsk, Bootstrapped};
+pub use app::caller::{Admin, Developer, Management, Operator};
+pub use app::Control;
+pub use http::router;

@@ -13,6 +13,7 @@ use llm::{Dialect, Facts, Outgoing, Restore, Target, UpstreamFault};
 use proto::usage::v1::Attempt;
 
 use crate::call::Call;
+use crate::credentials::CHAT_PATH;
 use crate::gateway::Gateway;
 use crate::plan::Candidate;
 use crate::relay::Peeked;
@@ -155,7 +156,7 @@ fn outgoing(call: &mut Call, candidate: &Candidate, output_cap: Option<u64>, pas
                 format!("the provider `{}` cannot take `{first}`; leave it out, or send without x-llmg-strict", deployment.provider.id);
             return Err(Fault::new(Code::UnsupportedParameter, say).param(first.clone()));
         }
-        return Ok(Outgoing { path: "/chat/completions".to_owned(), body, headers: Vec::new(), dropped, restore: Restore::default() });
+        return Ok(Outgoing { path: CHAT_PATH.to_owned(), body, headers: Vec::new(), dropped, restore: Restore::default() });
     }
     let dialect = candidate.endpoint.dialect;
     let target = Target {
@@ -172,24 +173,26 @@ fn outgoing(call: &mut Call, candidate: &Candidate, output_cap: Option<u64>, pas
 
 fn request(open: &OpenCall, candidate: &Candidate, outgoing: &Outgoing, attempt: u32) -> Result<Request<()>, Fault> {
     let endpoint = &candidate.endpoint;
-    let mut request = Request::builder().method(Method::POST).uri(format!("{}{}", endpoint.base_url, outgoing.path));
-    if let Some(headers) = request.headers_mut() {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        if let Some((name, value)) = &endpoint.auth {
-            headers.insert(name, value.clone());
-        }
-        if let Ok(value) = HeaderValue::from_str(&format!("{}-{attempt}", open.id)) {
-            headers.insert(REQUEST_ID, value);
-        }
-        for (name, value) in &outgoing.headers {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = endpoint.uri(&outgoing.path).map_err(|e| Fault::internal("address a provider", e))?;
+    let headers = request.headers_mut();
+    headers.reserve(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    if let Some((name, value)) = &endpoint.auth {
+        headers.insert(name, value.clone());
+    }
+    if let Ok(value) = HeaderValue::from_str(&format!("{}-{attempt}", open.id)) {
+        headers.insert(REQUEST_ID, value);
+    }
+    for (name, value) in &outgoing.headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
         }
     }
-    request.body(()).map_err(|e| Fault::internal("address a provider", e))
+    Ok(request)
 }
 
 fn unrecordable(error: events::JournalError) -> Fault {

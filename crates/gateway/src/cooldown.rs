@@ -13,11 +13,14 @@ const COOLDOWN: Duration = Duration::from_secs(5);
 /// Limit: what a provider's Retry-After may ask for.
 const COOLDOWN_MAX: Duration = Duration::from_secs(60);
 
+/// Provider id and the provider's name of the model.
+type Key = (Arc<str>, Arc<str>);
+
 /// What is left alone until when. Empty nearly always, and then it costs one atomic read.
 #[derive(Default)]
 pub(crate) struct Cooldowns {
     count: AtomicUsize,
-    until: Mutex<HashMap<(Arc<str>, Arc<str>), Instant>>,
+    until: Mutex<HashMap<Key, Instant>>,
 }
 
 impl Cooldowns {
@@ -45,6 +48,6 @@ impl Cooldowns {
     }
 }
 
-fn key(deployment: &Deployment) -> (Arc<str>, Arc<str>) {
+fn key(deployment: &Deployment) -> Key {
     (Arc::clone(&deployment.provider.id), Arc::clone(&deployment.upstream))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catalog::{AuthScheme, Catalog, Provider};
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri};
 use llm::Dialect;
 use service::config::{ConfigError, ProviderConfig};
 
@@ -15,7 +15,19 @@ pub(crate) struct Endpoint {
     pub(crate) dialect: Dialect,
     /// Without a trailing slash; what the codec says is appended.
     pub(crate) base_url: String,
+    /// Where an OpenAI chat call goes, made once because nearly every call does.
+    chat_uri: Uri,
     pub(crate) auth: Option<(HeaderName, HeaderValue)>,
+}
+
+/// What OpenAI's dialect appends to a provider's address.
+pub(crate) const CHAT_PATH: &str = "/chat/completions";
+
+impl Endpoint {
+    /// The address for a codec's path.
+    pub(crate) fn uri(&self, path: &str) -> Result<Uri, http::uri::InvalidUri> {
+        if path == CHAT_PATH { Ok(self.chat_uri.clone()) } else { format!("{}{path}", self.base_url).parse() }
+    }
 }
 
 /// Endpoints by provider id.
@@ -90,7 +102,11 @@ fn endpoint(provider: &Provider, given: Option<&ProviderConfig>, simulated: Opti
         Some(key) => Some(header(provider, key.expose())?),
         None => None,
     };
-    Ok(Some(Endpoint { dialect, base_url: base_url.trim_end_matches('/').to_owned(), auth }))
+    let base_url = base_url.trim_end_matches('/').to_owned();
+    let chat_uri = format!("{base_url}{CHAT_PATH}").parse().map_err(|_| {
+        ConfigError::new("settings", format!("providers.{}.base_url", provider.id), "is no URL", "write it as http://… or https://…")
+    })?;
+    Ok(Some(Endpoint { dialect, base_url, chat_uri, auth }))
 }
 
 fn header(provider: &Provider, key: &str) -> Result<(HeaderName, HeaderValue), ConfigError> {

@@ -22,7 +22,7 @@ pub(crate) struct Ops {
     pub(crate) registry: Registry,
     pub(crate) db: Db,
     pub(crate) gateway: Option<Arc<Gateway>>,
-    pub(crate) metering: Option<Arc<Status>>,
+    pub(crate) metering: Option<Status>,
 }
 
 /// The routes.
@@ -55,7 +55,30 @@ async fn metrics(State(ops): State<Arc<Ops>>) -> impl IntoResponse {
     }
     if let Some(status) = &ops.metering {
         let end = text.rfind("# EOF").unwrap_or(text.len());
-        text.insert_str(end, &status.to_string());
+        text.insert_str(end, &metering_text(status));
     }
     (StatusCode::OK, [(CONTENT_TYPE, OPEN_METRICS)], text)
+}
+
+/// The consumers' numbers, read off when they are asked for.
+fn metering_text(status: &Status) -> String {
+    use std::fmt::Write as _;
+    let consumers = [("ledger", status.ledger()), ("analytics", status.analytics())];
+    let mut text = String::new();
+    let mut family = |name: &str, kind: &str, help: &str, value: &dyn Fn(&metering::ConsumerStatus) -> u64| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "# HELP llmg_metering_{name} {help}.\n# TYPE llmg_metering_{name} {kind}\n");
+        for (consumer, status) in &consumers {
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            let _ = writeln!(text, "llmg_metering_{name}{suffix}{{consumer=\"{consumer}\"}} {}", value(status));
+        }
+    };
+    family("lag_events", "gauge", "Events that are not taken in yet", &|s| s.lag_events);
+    family("lag_bytes", "gauge", "Bytes of the event log that are not taken in yet", &|s| s.lag_bytes);
+    family("events", "counter", "Events taken in", &|s| s.events);
+    family("repeated_events", "counter", "Events that came again and were not counted again", &|s| s.repeated);
+    family("quarantined", "counter", "Records that could not be read", &|s| s.quarantined);
+    family("gaps", "gauge", "Lanes that wait for missing events", &|s| s.gaps.len() as u64);
+    family("failures", "counter", "Failed tries", &|s| s.failures);
+    text
 }

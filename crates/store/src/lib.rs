@@ -1,1 +1,59 @@
-//! store
+//! The relational truth: who there is (people, organizations, projects, keys), what changed (an outbox that gateways
+//! follow), and money (a double-entry ledger with leases).
+//!
+//! One file per aggregate, small functions `noun_verb(db, scope, …)`. Every question about a tenant takes an
+//! [`OrgScope`](domain::OrgScope) right after the database. Ids and times are arguments. A handler above decides; this
+//! crate speaks SQL and keeps the invariants of money that a transaction can keep:
+//!
+//! - Invariant V1: the leases of an organization never exceed its credits; no grant leaves a balance below zero.
+//! - Invariant V2: of a lease, settled + returned never exceed granted.
+//! - Invariant V4: each transfer debits one account and credits another; all balances add up to nothing.
+//! - Invariant V7: an event posted twice counts once; each lane is posted without gaps.
+//!
+//! It never makes an id, never reads a clock, never stores a key (only its SHA-256), never changes or deletes a
+//! transfer or a posting.
+//!
+//! The SQL keeps to what SQLite and PostgreSQL share (see [`Db`]); a second backend adds a folder of migrations and an
+//! arm of one enum.
+
+mod api_key;
+mod bootstrap;
+mod caller;
+mod change;
+mod db;
+mod error;
+mod ledger;
+mod management_key;
+mod migrations;
+mod organization;
+mod person;
+mod project;
+mod row;
+mod words;
+
+pub use api_key::{
+    ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_used,
+};
+pub use bootstrap::{Bootstrap, BootstrapState, Bootstrapped, bootstrap, bootstrap_state};
+pub use caller::{CallerRow, caller_by_key_hash};
+pub use change::{ChangeRow, changes_after, revision_latest};
+pub use db::{Db, OpenOptions};
+pub use error::StoreError;
+pub use ledger::{
+    Account, Balance, Correction, CrashLoss, CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind,
+    LeaseExtend, LeaseGrant, LeaseGranted, LeaseReturn, LeaseReturned, LeaseRow, LogOffset, Overshoot, PostBatch, Posted, PostedEvent,
+    Proof, Totals, TransferRow, balance, crash_loss_post, crash_loss_totals, credits_correct, credits_grant, epoch_record, epochs_list,
+    epochs_open, lease_extend, lease_get, lease_grant, lease_return, leases_close_epoch, leases_open, ledger_offsets, ledger_prove,
+    ledger_totals, ledger_totals_by_epoch, ledger_totals_by_org, post_batch, transfers_list, watermarks_list,
+};
+pub use management_key::{
+    ManagementCallerRow, ManagementKeyRow, NewManagementKey, management_caller_by_key_hash, management_key_create, management_key_list,
+    management_key_revoke,
+};
+pub use organization::{OrganizationRow, organization_get};
+pub use person::{MembershipRow, PersonRow, memberships_of, operator_first, person_by_email, person_get};
+pub use project::{ProjectRow, ProjectUpdate, project_get, project_list, project_update};
+pub use words::{ChangeKind, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode, Role, TransferKind, UsedMode};
+
+#[cfg(test)]
+mod contract;

@@ -33,6 +33,7 @@ pub(crate) struct Wishes {
     pub(crate) recorder: Option<Recorder>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "the body that holds it is boxed")]
 enum Relay {
     Pass(StreamPass),
     Translate(Box<Translation>),

@@ -8,6 +8,9 @@ mod request;
 mod response;
 mod stream;
 
+#[cfg(test)]
+mod tests;
+
 pub use request::{Changes, Media, Peek, peek, rewrite};
 pub use response::{Answer, with_bill};
-pub use stream::{EventKind, StreamScan, usage_event};
+pub use stream::{EventKind, StreamPass, StreamScan, TooLong};

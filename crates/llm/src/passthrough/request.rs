@@ -9,11 +9,11 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What the gateway acts on in a chat request.
+/// What the gateway acts on in a chat request, and where it stands.
 #[derive(Debug)]
-pub struct Peek<'a> {
+pub struct Peek {
     /// The model as the caller named it.
-    pub model: Cow<'a, str>,
+    pub model: String,
     /// Whether the answer is to be streamed.
     pub stream: bool,
     /// The caller asked for the usage chunk (`stream_options.include_usage`).
@@ -25,11 +25,22 @@ pub struct Peek<'a> {
     /// What the messages hold beside text.
     pub media: Media,
     /// The end user's id, if the caller said it.
-    pub user: Option<Cow<'a, str>>,
+    pub user: Option<String>,
     model_at: Range<usize>,
     stream_options_at: Option<Range<usize>>,
-    max_tokens_at: Option<Range<usize>>,
+    max_tokens_at: Option<Limit>,
 }
+
+/// Where the caller's output limit stands, by the older or the newer name.
+#[derive(Debug)]
+struct Limit {
+    newer: bool,
+    value: Range<usize>,
+}
+
+/// The two names of the output limit.
+const OLDER_LIMIT: &str = "max_tokens";
+const NEWER_LIMIT: &str = "max_completion_tokens";
 
 /// Parts that are not text: their tokens are not bounded by their bytes in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,11 +63,11 @@ struct Wire<'a> {
     messages: Messages<'a>,
     #[serde(default)]
     stream: Option<bool>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "raw")]
     stream_options: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "raw")]
     max_tokens: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "raw")]
     max_completion_tokens: Option<&'a RawValue>,
     #[serde(default)]
     n: Option<u64>,
@@ -75,6 +86,11 @@ struct Wire<'a> {
     _tools: Option<Vec<IgnoredAny>>,
 }
 
+/// Keeps a `null` too: where it stands is where a value of ours goes.
+fn raw<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
 #[derive(Deserialize)]
 struct StreamOptions {
     #[serde(default)]
@@ -83,15 +99,14 @@ struct StreamOptions {
 
 /// Reads a request. On an error the caller reads the body again with the dialect's codec, which says what is wrong
 /// where: the refusal may be slow, the call may not.
-pub fn peek(body: &[u8]) -> Result<Peek<'_>, serde_json::Error> {
+pub fn peek(body: &[u8]) -> Result<Peek, serde_json::Error> {
     let text = std::str::from_utf8(body).map_err(serde_json::Error::custom)?;
     let wire: Wire<'_> = serde_json::from_str(text)?;
-    let model: Cow<'_, str> = borrowed_text(wire.model)?;
+    let model: String = serde_json::from_str(wire.model.get())?;
     let include_usage = match wire.stream_options {
         Some(raw) => serde_json::from_str::<Option<StreamOptions>>(raw.get())?.and_then(|o| o.include_usage).unwrap_or(false),
         None => false,
     };
-    // A `null` limit is no limit, and is where a limit of ours goes.
     let limit = wire.max_completion_tokens.or(wire.max_tokens);
     let max_tokens = match limit {
         Some(raw) => serde_json::from_str::<Option<u64>>(raw.get())?,
@@ -105,20 +120,11 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, serde_json::Error> {
         max_tokens,
         n: wire.n.unwrap_or(1).max(1),
         media: wire.messages.0,
-        user: wire.user,
+        user: wire.user.map(Cow::into_owned),
         model_at: span(text, wire.model),
         stream_options_at: wire.stream_options.map(|raw| span(text, raw)),
-        max_tokens_at: limit.map(|raw| span(text, raw)),
+        max_tokens_at: limit.map(|raw| Limit { newer: wire.max_completion_tokens.is_some(), value: span(text, raw) }),
     })
-}
-
-fn borrowed_text<'a>(raw: &'a RawValue) -> Result<Cow<'a, str>, serde_json::Error> {
-    let text = raw.get();
-    // Without escapes the value between the quotes is the string itself.
-    match text.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
-        Some(plain) if memchr::memchr(b'\\', plain.as_bytes()).is_none() => Ok(Cow::Borrowed(plain)),
-        _ => serde_json::from_str::<String>(text).map(Cow::Owned),
-    }
 }
 
 /// Where a borrowed value stands in the text that it was borrowed from.
@@ -136,13 +142,23 @@ pub struct Changes<'a> {
     pub output_cap: Option<u64>,
     /// What the provider does differently.
     pub quirks: &'a Quirks,
+    /// The model refuses `max_tokens` (OpenAI's reasoning models): the limit goes by its newer name.
+    pub newer_limit: bool,
+}
+
+impl Changes<'_> {
+    /// The only name by which the limit is understood; none when both are.
+    fn limit_name(&self) -> Option<&str> {
+        self.quirks.max_tokens_name.as_deref().or(self.newer_limit.then_some(NEWER_LIMIT))
+    }
 }
 
 /// The request as it goes upstream, and the parameters that were left out.
 ///
 /// Without quirks the body is copied once; with quirks its top level is written again, values untouched.
-pub fn rewrite(body: &[u8], peek: &Peek<'_>, changes: &Changes<'_>) -> Result<(Vec<u8>, Vec<String>), serde_json::Error> {
-    if changes.quirks.is_none() {
+pub fn rewrite(body: &[u8], peek: &Peek, changes: &Changes<'_>) -> Result<(Vec<u8>, Vec<String>), serde_json::Error> {
+    let only_name = Quirks { max_tokens_name: changes.quirks.max_tokens_name.clone(), ..Quirks::default() };
+    if *changes.quirks == only_name {
         return Ok((splice(body, peek, changes)?, Vec::new()));
     }
     top_level(body, peek, changes)
@@ -150,7 +166,7 @@ pub fn rewrite(body: &[u8], peek: &Peek<'_>, changes: &Changes<'_>) -> Result<(V
 
 const USAGE_OPTION: &str = r#"{"include_usage":true}"#;
 
-fn splice(body: &[u8], peek: &Peek<'_>, changes: &Changes<'_>) -> Result<Vec<u8>, serde_json::Error> {
+fn splice(body: &[u8], peek: &Peek, changes: &Changes<'_>) -> Result<Vec<u8>, serde_json::Error> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::with_capacity(3);
     let mut added = String::new();
     edits.push((peek.model_at.clone(), serde_json::to_string(changes.model)?));
@@ -160,10 +176,16 @@ fn splice(body: &[u8], peek: &Peek<'_>, changes: &Changes<'_>) -> Result<Vec<u8>
             None => added.push_str(&format!(r#","stream_options":{USAGE_OPTION}"#)),
         }
     }
+    if let Some(limit) = &peek.max_tokens_at {
+        let name = if limit.newer { NEWER_LIMIT } else { OLDER_LIMIT };
+        if let (Some(wanted), Some(at)) = (changes.limit_name().filter(|wanted| *wanted != name), key_before(body, limit.value.start, name)) {
+            edits.push((at, wanted.to_owned()));
+        }
+    }
     if let Some(cap) = changes.output_cap.filter(|cap| peek.max_tokens.is_none_or(|asked| asked > *cap)) {
         match &peek.max_tokens_at {
-            Some(at) => edits.push((at.clone(), cap.to_string())),
-            None => added.push_str(&format!(r#","{}":{cap}"#, limit_name(changes.quirks))),
+            Some(limit) => edits.push((limit.value.clone(), cap.to_string())),
+            None => added.push_str(&format!(r#","{}":{cap}"#, changes.limit_name().unwrap_or(OLDER_LIMIT))),
         }
     }
     edits.sort_by_key(|(at, _)| at.start);
@@ -188,11 +210,15 @@ fn with_usage_option(options: &[u8]) -> Result<String, serde_json::Error> {
     serde_json::to_string(&map)
 }
 
-fn limit_name(quirks: &Quirks) -> &str {
-    quirks.max_tokens_name.as_deref().unwrap_or("max_tokens")
+/// Where the member's name stands whose value begins at `value`; none when it is spelled with escapes.
+fn key_before(body: &[u8], value: usize, name: &str) -> Option<Range<usize>> {
+    let colon = memchr::memrchr(b':', &body[..value])?;
+    let end = memchr::memrchr(b'"', &body[..colon])?;
+    let start = end.checked_sub(name.len())?;
+    (&body[start..end] == name.as_bytes()).then_some(start..end)
 }
 
-fn top_level(body: &[u8], peek: &Peek<'_>, changes: &Changes<'_>) -> Result<(Vec<u8>, Vec<String>), serde_json::Error> {
+fn top_level(body: &[u8], peek: &Peek, changes: &Changes<'_>) -> Result<(Vec<u8>, Vec<String>), serde_json::Error> {
     let quirks = changes.quirks;
     let members: Members<'_> = serde_json::from_slice(body)?;
     let mut out = Vec::with_capacity(body.len() + 64);
@@ -200,8 +226,8 @@ fn top_level(body: &[u8], peek: &Peek<'_>, changes: &Changes<'_>) -> Result<(Vec
     let mut sent: Vec<String> = Vec::with_capacity(members.0.len());
     out.push(b'{');
     for (name, raw) in &members.0 {
-        let limit = name == "max_tokens" || name == "max_completion_tokens";
-        let renamed = if limit { quirks.max_tokens_name.as_deref() } else { None };
+        let limit = name == OLDER_LIMIT || name == NEWER_LIMIT;
+        let renamed = if limit { changes.limit_name() } else { None };
         let name_out = renamed.or_else(|| quirks.rename.get(name.as_ref()).map(String::as_str)).unwrap_or(name);
         if quirks.drop.contains(name.as_ref()) {
             dropped.push(name.to_string());
@@ -223,7 +249,7 @@ fn top_level(body: &[u8], peek: &Peek<'_>, changes: &Changes<'_>) -> Result<(Vec
         member(&mut out, "stream_options", options.as_deref().unwrap_or(USAGE_OPTION))?;
     }
     if let Some(cap) = changes.output_cap.filter(|_| peek.max_tokens_at.is_none()) {
-        member(&mut out, limit_name(quirks), &cap.to_string())?;
+        member(&mut out, changes.limit_name().unwrap_or(OLDER_LIMIT), &cap.to_string())?;
     }
     for (name, value) in &quirks.require {
         if !sent.iter().any(|s| s == name) {

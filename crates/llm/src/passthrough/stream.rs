@@ -1,9 +1,11 @@
 //! An OpenAI chat stream: each event is looked at where it lies and forwarded untouched.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use domain::{NanoUsd, Usage};
 use memchr::memmem;
 use serde::Deserialize;
-use std::borrow::Cow;
 
 use super::response;
 
@@ -140,7 +142,7 @@ impl StreamScan {
 }
 
 /// A usage event with `cost`, `charged` and `cost_details`, as a whole `data:` event.
-pub fn usage_event(data: &[u8], cost: NanoUsd, charged: NanoUsd) -> Vec<u8> {
+fn usage_event(data: &[u8], cost: NanoUsd, charged: NanoUsd) -> Vec<u8> {
     let mut bill = String::with_capacity(120);
     response::push_bill(&mut bill, cost, charged);
     // The usage object is found by its key; it holds nested objects, so its end is found by counting braces outside strings.
@@ -184,4 +186,136 @@ fn object_end(data: &[u8], from: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// Limit: bytes of an event that is not whole yet.
+const PARTIAL_BYTES_MAX: usize = 8 << 20;
+
+/// What a stream of the same dialect needs: whole events are forwarded as they lie, the usage chunk and the end are held
+/// back until the call is settled.
+#[derive(Debug, Default)]
+pub struct StreamPass {
+    /// What was seen.
+    pub scan: StreamScan,
+    /// The usage chunk's data, as it came.
+    pub usage_data: Option<Vec<u8>>,
+    /// `[DONE]` was seen.
+    pub done: bool,
+    /// The provider's error object, when it sent one inside the stream.
+    pub error: Option<Vec<u8>>,
+    partial: Vec<u8>,
+}
+
+/// An event is longer than the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLong;
+
+impl StreamPass {
+    /// Takes a chunk and gives what may be forwarded of it, without copying whole events.
+    pub fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), TooLong> {
+        let data = if self.partial.is_empty() {
+            chunk
+        } else {
+            self.partial.extend_from_slice(&chunk);
+            Bytes::from(std::mem::take(&mut self.partial))
+        };
+        let (mut from, mut at) = (0, 0);
+        while let Some(end) = event_end(&data, at) {
+            if self.error.is_some() {
+                return Ok(());
+            }
+            let forward = self.event(data_of(&data[at..end]));
+            if !forward {
+                if from < at {
+                    out.push(data.slice(from..at));
+                }
+                from = end;
+            }
+            at = end;
+        }
+        if from < at {
+            out.push(data.slice(from..at));
+        }
+        self.partial.extend_from_slice(&data[at..]);
+        if self.partial.len() > PARTIAL_BYTES_MAX { Err(TooLong) } else { Ok(()) }
+    }
+
+    /// Looks at one event; true when it is to be forwarded now.
+    fn event(&mut self, data: &[u8]) -> bool {
+        match self.scan.event(data) {
+            EventKind::Content | EventKind::Other => true,
+            EventKind::UsageOnly => {
+                self.usage_data = Some(data.to_vec());
+                false
+            }
+            EventKind::Done => {
+                self.done = true;
+                false
+            }
+            EventKind::Error => {
+                self.error = Some(data.to_vec());
+                false
+            }
+        }
+    }
+
+    /// The error object, if the first event of a stream is one.
+    pub fn first_error(chunk: &[u8]) -> Option<Vec<u8>> {
+        let end = event_end(chunk, 0)?;
+        let data = data_of(&chunk[..end]);
+        (StreamScan::default().event(data) == EventKind::Error).then(|| data.to_vec())
+    }
+
+    /// The stream's end for the client: the usage chunk if it asked for one, then `[DONE]`.
+    pub fn end(&self, usage: &Usage, bill: (NanoUsd, NanoUsd), include_usage: bool, model: &str, created: i64) -> Vec<u8> {
+        let (cost, charged) = bill;
+        let mut out = Vec::with_capacity(512);
+        if include_usage {
+            match &self.usage_data {
+                Some(data) => out.extend_from_slice(&usage_event(data, cost, charged)),
+                None => out.extend_from_slice(&usage_made(self.scan.id.as_deref().unwrap_or(""), model, created, usage, cost, charged)),
+            }
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
+        out
+    }
+}
+
+/// Just behind the blank line that ends the event at `at`; `None` while it is not whole.
+fn event_end(data: &[u8], at: usize) -> Option<usize> {
+    let mut from = at;
+    while let Some(offset) = memchr::memchr(b'\n', data.get(from..)?) {
+        let next = from + offset + 1;
+        match data.get(next..) {
+            Some([b'\n', ..]) => return Some(next + 1),
+            Some([b'\r', b'\n', ..]) => return Some(next + 2),
+            _ => from = next,
+        }
+    }
+    None
+}
+
+/// The data line of an event.
+fn data_of(event: &[u8]) -> &[u8] {
+    let mut rest = event;
+    loop {
+        let line_end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = rest[..line_end].strip_suffix(b"\r").unwrap_or(&rest[..line_end]);
+        if let Some(data) = line.strip_prefix(b"data:") {
+            return data.strip_prefix(b" ").unwrap_or(data);
+        }
+        match rest.get(line_end + 1..) {
+            Some(more) if !more.is_empty() => rest = more,
+            _ => return &[],
+        }
+    }
+}
+
+/// A usage chunk for a provider that sent none.
+fn usage_made(id: &str, model: &str, created: i64, usage: &Usage, cost: NanoUsd, charged: NanoUsd) -> Vec<u8> {
+    let head = serde_json::json!({
+        "id": id, "object": "chat.completion.chunk", "created": created, "model": model, "choices": [],
+        "usage": { "prompt_tokens": usage.input, "completion_tokens": usage.output, "total_tokens": usage.total(), "estimated": true },
+    });
+    usage_event(head.to_string().as_bytes(), cost, charged)
 }

@@ -21,3 +21,9 @@ pub(crate) fn version() -> anyhow::Result<ExitCode> {
     say(format_args!("llmg {}", env!("CARGO_PKG_VERSION")));
     Ok(ExitCode::SUCCESS)
 }
+
+/// A fault as an error of this program: what to do, then why.
+pub(crate) fn refused(fault: domain::Fault) -> anyhow::Error {
+    let chain = fault.chain();
+    if chain.is_empty() { anyhow::anyhow!("{}", fault.say()) } else { anyhow::anyhow!("{} ({chain})", fault.say()) }
+}

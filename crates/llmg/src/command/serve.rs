@@ -22,6 +22,9 @@ use crate::edge::Edge;
 use crate::instance::{self, Instance};
 use crate::ops::{self, Ops};
 
+/// How often metering looks for events without being nudged.
+const METERING_PERIOD: Duration = Duration::from_millis(100);
+
 /// Which services this process runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Roles {
@@ -67,7 +70,7 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
         registry,
         db: instance.db.clone(),
         gateway: gateway.clone(),
-        metering: metering.as_ref().map(|(status, _)| Arc::clone(status)),
+        metering: metering.as_ref().map(|(status, _)| status.clone()),
     });
     let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone()));
     let rest = rest(&config, roles, &ops, control);
@@ -112,11 +115,7 @@ async fn start_gateway(
     // The pages that script faults are for `llmg sim`; the built-in provider only answers.
     let options = sim::Options { control: false, journal_entries_max: 1, kept_requests_max: 0, ..sim::Options::default() };
     let stopping = stop.stopping();
-    stop.spawn(async move {
-        if let Err(error) = sim::serve(simulated, options, stopping).await {
-            tracing::error!(%error, "the simulated provider stopped");
-        }
-    });
+    stop.spawn(sim::serve(simulated, options, stopping));
     let journal = instance.journal(config).await?;
     let parts = Parts { db: instance.db.clone(), journal: Arc::clone(&journal), catalog, metrics: Metrics::register(registry) };
     let gateway = Gateway::start(Settings::new(config, Some(simulated_at)), parts, stop).await?;
@@ -126,10 +125,13 @@ async fn start_gateway(
     Ok((gateway, journal))
 }
 
-fn start_metering(instance: &Instance, journal: Option<&Arc<Journal>>, stop: &Shutdown) -> (Arc<metering::Status>, JoinHandle<()>) {
-    let status = Arc::new(metering::Status::default());
-    let options = metering::Options::new(instance.db.clone(), instance.analytics.clone(), instance.events_dir.clone(), journal.map(Arc::clone), Arc::clone(&status));
-    let task = tokio::spawn(metering::run(options, stop.clone()));
+fn start_metering(instance: &Instance, journal: Option<&Arc<Journal>>, stop: &Shutdown) -> (metering::Status, JoinHandle<()>) {
+    let status = metering::Status::new();
+    let mut options = metering::Options::new(instance.events_dir.clone(), instance.db.clone(), instance.analytics.clone());
+    if let Some(journal) = journal {
+        options.wake = journal.wake(METERING_PERIOD);
+    }
+    let task = tokio::spawn(metering::run(options, status.clone(), stop.clone()));
     (status, task)
 }
 
@@ -137,7 +139,7 @@ fn start_metering(instance: &Instance, journal: Option<&Arc<Journal>>, stop: &Sh
 fn rest(config: &Config, roles: Roles, ops: &Router, control: Arc<Control>) -> Router {
     let mut rest = Router::new();
     if roles.control {
-        rest = rest.merge(control::http::router(control));
+        rest = rest.merge(control::router(control));
     }
     if config.listen.ip().is_loopback() {
         rest = rest.merge(ops.clone());

@@ -45,7 +45,6 @@ pub(crate) async fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
             std::future::pending::<()>().await;
         }
     })
-    .await
-    .context("serve the simulated provider")?;
+    .await;
     Ok(ExitCode::SUCCESS)
 }

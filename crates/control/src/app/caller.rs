@@ -1,0 +1,179 @@
+//! Who asks, and what was proven about them. A proof cannot be made elsewhere.
+
+use domain::key::{self, KeyKind, Spelling};
+use domain::{Code, Fault, ManagementKeyId, OrgScope, OrganizationId, UnixMicros, UserId};
+use sha2::{Digest, Sha256};
+use store::{KeyStatus, ManagementCallerRow, OrganizationStatus, Role};
+
+use crate::app::{Control, ask};
+
+/// A management key of a member: may look at everything of its organization.
+#[derive(Debug, Clone)]
+pub struct Management {
+    scope: OrgScope,
+    key: ManagementKeyId,
+    user: UserId,
+    role: Role,
+    is_operator: bool,
+}
+
+impl Management {
+    /// The organization that this caller acts for.
+    pub const fn scope(&self) -> &OrgScope {
+        &self.scope
+    }
+
+    /// The key that was presented.
+    pub const fn key(&self) -> ManagementKeyId {
+        self.key
+    }
+
+    /// Whose rights bound it.
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+}
+
+/// May also make and revoke API keys: an owner, admin or developer.
+#[derive(Debug, Clone)]
+pub struct Developer(Management);
+
+/// May also change projects: an owner or admin.
+#[derive(Debug, Clone)]
+pub struct Admin(Management);
+
+/// Runs the instance.
+#[derive(Debug, Clone)]
+pub struct Operator(Management);
+
+macro_rules! narrower {
+    ($($proof:ident, $allowed:expr, $say:literal;)*) => {$(
+        impl $proof {
+            /// What is proven of every caller.
+            pub const fn management(&self) -> &Management {
+                &self.0
+            }
+        }
+
+        impl TryFrom<Management> for $proof {
+            type Error = Fault;
+
+            fn try_from(caller: Management) -> Result<Self, Fault> {
+                let allowed: fn(&Management) -> bool = $allowed;
+                if allowed(&caller) { Ok(Self(caller)) } else { Err(Fault::new(Code::PermissionDenied, $say)) }
+            }
+        }
+    )*};
+}
+
+narrower! {
+    Developer, |caller| matches!(caller.role, Role::Owner | Role::Admin | Role::Developer),
+        "this needs the management key of an owner, admin or developer of the organization";
+    Admin, |caller| matches!(caller.role, Role::Owner | Role::Admin),
+        "this needs the management key of an owner or admin of the organization";
+    Operator, |caller| caller.is_operator,
+        "this needs a management key that an operator of this instance made";
+}
+
+impl Operator {
+    /// Acts in an organization from the shell of the machine that holds the data folder.
+    #[expect(clippy::disallowed_methods, reason = "who can write the data folder can do all of this without asking")]
+    pub(super) fn at_console(organization: OrganizationId, user: UserId, key: ManagementKeyId) -> Self {
+        Self(Management { scope: OrgScope::proven(organization), key, user, role: Role::Owner, is_operator: true })
+    }
+}
+
+impl Control {
+    /// Proves who presents a management key.
+    pub async fn management(&self, presented: &str) -> Result<Management, Fault> {
+        match key::read(presented) {
+            Spelling::Ours(KeyKind::Management) => {}
+            Spelling::Mistyped(KeyKind::Management) => {
+                return Err(Fault::new(Code::MalformedApiKey, "the management key is mistyped or cut: its checksum is wrong; copy it again"));
+            }
+            Spelling::Ours(KeyKind::Api) | Spelling::Mistyped(KeyKind::Api) | Spelling::Foreign => {
+                return Err(Fault::new(
+                    Code::InvalidApiKey,
+                    "this is no management key: /api needs one that begins with `llmgm_`, while API keys (`llmg_…`) call /v1",
+                ));
+            }
+        }
+        let row = ask::store(Code::DirectoryUnavailable, store::management_caller_by_key_hash(&self.db, &key_hash(presented))).await?;
+        let row = row.ok_or_else(|| Fault::new(Code::InvalidApiKey, "nobody has this management key on this instance"))?;
+        judged(&row, service::clock::now())
+    }
+}
+
+/// What is stored of a key.
+pub(super) fn key_hash(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+fn judged(row: &ManagementCallerRow, now: UnixMicros) -> Result<Management, Fault> {
+    if row.status == KeyStatus::Revoked {
+        return Err(Fault::new(Code::RevokedApiKey, "this management key was revoked; use another"));
+    }
+    if row.expires_at.is_some_and(|end| end <= now) {
+        return Err(Fault::new(Code::ExpiredApiKey, "this management key has expired; use another"));
+    }
+    let denied = |say: &str| Fault::new(Code::PermissionDenied, say);
+    if row.organization_status == OrganizationStatus::Suspended && !row.is_operator {
+        return Err(denied("this organization is suspended; ask the operator of this instance"));
+    }
+    let role = row.role.ok_or_else(|| denied("who made this management key has left the organization; use another"))?;
+    #[expect(clippy::disallowed_methods, reason = "the presented key was just found to be this organization's, and open")]
+    let scope = OrgScope::proven(row.organization);
+    Ok(Management { scope, key: row.key, user: row.created_by, role, is_operator: row.is_operator })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOW: UnixMicros = UnixMicros(1_760_000_000_000_000);
+
+    fn row(role: Option<Role>) -> ManagementCallerRow {
+        ManagementCallerRow {
+            key: ManagementKeyId::from_uuid(Uuid::from_u128(1)),
+            organization: OrganizationId::from_uuid(Uuid::from_u128(2)),
+            organization_status: OrganizationStatus::Active,
+            status: KeyStatus::Active,
+            expires_at: None,
+            created_by: UserId::from_uuid(Uuid::from_u128(3)),
+            role,
+            is_operator: false,
+        }
+    }
+
+    #[test]
+    fn a_role_proves_no_more_than_it_may() {
+        for (role, develops, administers) in [
+            (Role::Owner, true, true),
+            (Role::Admin, true, true),
+            (Role::Developer, true, false),
+            (Role::Billing, false, false),
+            (Role::Viewer, false, false),
+        ] {
+            let caller = judged(&row(Some(role)), NOW).unwrap();
+            assert_eq!(Developer::try_from(caller.clone()).is_ok(), develops, "{role:?}");
+            assert_eq!(Admin::try_from(caller.clone()).is_ok(), administers, "{role:?}");
+            assert_eq!(Operator::try_from(caller).unwrap_err().code(), Code::PermissionDenied);
+        }
+    }
+
+    #[test]
+    fn a_key_opens_only_while_everything_behind_it_stands() {
+        let refused = |row: ManagementCallerRow| judged(&row, NOW).unwrap_err().code();
+        assert_eq!(refused(ManagementCallerRow { status: KeyStatus::Revoked, ..row(Some(Role::Owner)) }), Code::RevokedApiKey);
+        assert_eq!(refused(ManagementCallerRow { expires_at: Some(NOW), ..row(Some(Role::Owner)) }), Code::ExpiredApiKey);
+        assert_eq!(
+            refused(ManagementCallerRow { organization_status: OrganizationStatus::Suspended, ..row(Some(Role::Owner)) }),
+            Code::PermissionDenied
+        );
+        assert_eq!(refused(row(None)), Code::PermissionDenied);
+        let later = ManagementCallerRow { expires_at: Some(NOW.plus_seconds(1)), ..row(Some(Role::Viewer)) };
+        assert!(judged(&later, NOW).is_ok());
+    }
+}

@@ -1,0 +1,194 @@
+//! API keys: made, imported, listed, revoked.
+
+use domain::key::{self, KeyKind, Spelling};
+use domain::{ApiKeyId, Code, Fault, ProjectId, Secret, UnixMicros};
+use service::{clock, random};
+use store::{ApiKeyRow, ImportOutcome, KeyPage, KeyStatus, NewApiKey};
+
+use crate::app::caller::{Developer, Management, key_hash};
+use crate::app::{Control, ask, checks};
+
+/// Limit: models that a key may name.
+const MODELS_MAX: usize = 200;
+/// Limit: bytes of an imported key. Shorter ones can be guessed, and would be shown almost whole.
+const IMPORTED_BYTES: std::ops::RangeInclusive<usize> = 16..=512;
+
+/// A key about to be made.
+#[derive(Debug, Clone, Default)]
+pub struct ApiKeyNew {
+    /// For display.
+    pub name: String,
+    /// `None`: the organization's first project.
+    pub project: Option<ProjectId>,
+    /// Another product's key to take over; `None`: a fresh one of ours.
+    pub imported: Option<Secret<String>>,
+    /// From when on it does not open.
+    pub expires_at: Option<UnixMicros>,
+    /// Requests a minute.
+    pub rpm: Option<u32>,
+    /// Tokens a minute.
+    pub tpm: Option<u32>,
+    /// Calls at once.
+    pub concurrency: Option<u32>,
+    /// Model ids that it may call; `None`: all.
+    pub allowed_models: Option<Vec<String>>,
+}
+
+/// A key that was made, or imported, or was there.
+#[derive(Debug, Clone)]
+pub struct ApiKeyMade {
+    /// As stored.
+    pub row: ApiKeyRow,
+    /// The key itself, when it is a fresh one of ours: shown this once.
+    pub key: Option<Secret<String>>,
+    /// False when an import found the key in this organization already.
+    pub created: bool,
+}
+
+/// A page of keys, oldest first.
+#[derive(Debug, Clone)]
+pub struct ApiKeyList {
+    /// The keys.
+    pub rows: Vec<ApiKeyRow>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<ApiKeyId>,
+}
+
+/// A fresh key: its text, and what is stored of it.
+pub(super) struct Minted {
+    pub(super) text: Secret<String>,
+    pub(super) hash: [u8; 32],
+    pub(super) prefix: String,
+    pub(super) last4: String,
+}
+
+impl Minted {
+    pub(super) fn new(kind: KeyKind) -> Result<Self, Fault> {
+        random::new_key(kind).map(Self::of).map_err(|error| Fault::internal("make a key", error))
+    }
+
+    fn of(text: String) -> Self {
+        let (prefix, last4) = key::display(&text);
+        Self { hash: key_hash(&text), prefix, last4, text: Secret::new(text) }
+    }
+}
+
+impl Control {
+    /// Makes a key, or takes over another product's.
+    pub async fn key_create(&self, who: &Developer, new: ApiKeyNew) -> Result<ApiKeyMade, Fault> {
+        let now = clock::now();
+        let name = checks::name("name", &new.name)?;
+        limits_check(&new, now)?;
+        let project = match new.project {
+            Some(project) => project,
+            None => self.project_first(who.management()).await?,
+        };
+        let minted = match &new.imported {
+            Some(key) => Minted::of(imported_check(key.expose())?.to_owned()),
+            None => Minted::new(KeyKind::Api)?,
+        };
+        let row = NewApiKey {
+            id: ApiKeyId::from_uuid(random::uuid()),
+            project,
+            name,
+            hash: minted.hash,
+            prefix: minted.prefix,
+            last4: minted.last4,
+            expires_at: new.expires_at,
+            rpm: new.rpm,
+            tpm: new.tpm,
+            concurrency: new.concurrency,
+            allowed_models: new.allowed_models,
+            created_by: Some(who.management().user()),
+        };
+        let (id, created) = self.key_store(who, &row, new.imported.is_some(), now).await?;
+        let row = ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, who.management().scope(), id)).await?;
+        if !created && row.status == KeyStatus::Revoked {
+            return Err(Fault::new(Code::Conflict, "this key was revoked in this organization and cannot open again").param("key"));
+        }
+        tracing::info!(key.id = %id, by = %who.management().key(), created, "an API key was made or imported");
+        Ok(ApiKeyMade { row, key: new.imported.is_none().then_some(minted.text), created })
+    }
+
+    /// A page of keys, of one project or all.
+    pub async fn key_list(
+        &self,
+        who: &Management,
+        project: Option<ProjectId>,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<ApiKeyList, Fault> {
+        let page = KeyPage { after, limit: limit.saturating_add(1) };
+        let mut rows = ask::store(Code::DirectoryUnavailable, store::api_key_list(&self.db, who.scope(), project, page)).await?;
+        let more = u32::try_from(rows.len()).unwrap_or(u32::MAX) > limit;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| more).map(|row| row.id);
+        Ok(ApiKeyList { rows, next })
+    }
+
+    /// Closes a key for ever. Repeating it changes nothing.
+    pub async fn key_revoke(&self, who: &Developer, id: ApiKeyId) -> Result<ApiKeyRow, Fault> {
+        let scope = who.management().scope();
+        ask::store(Code::DirectoryUnavailable, store::api_key_revoke(&self.db, scope, id, clock::now())).await?;
+        tracing::info!(key.id = %id, by = %who.management().key(), "an API key was revoked");
+        ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, scope, id)).await
+    }
+
+    async fn key_store(&self, who: &Developer, row: &NewApiKey, imported: bool, now: UnixMicros) -> Result<(ApiKeyId, bool), Fault> {
+        let scope = who.management().scope();
+        let stored = if imported {
+            let outcome = ask::store(Code::DirectoryUnavailable, store::api_key_import(&self.db, scope, row, now)).await;
+            outcome.map(|outcome| match outcome {
+                ImportOutcome::Created(id) => (id, true),
+                ImportOutcome::Existed(id) => (id, false),
+            })
+        } else {
+            let made = ask::store(Code::DirectoryUnavailable, store::api_key_create(&self.db, scope, row, now)).await;
+            made.map(|()| (row.id, true))
+        };
+        stored.map_err(|fault| match fault.code() {
+            Code::NotFound => fault.param("project_id"),
+            Code::Conflict => fault.param("key"),
+            _ => fault,
+        })
+    }
+
+    async fn project_first(&self, who: &Management) -> Result<ProjectId, Fault> {
+        let projects = self.project_list(who).await?;
+        projects.first().map(|project| project.id).ok_or_else(|| checks::invalid("project_id", "name the project: this organization has none"))
+    }
+}
+
+fn limits_check(new: &ApiKeyNew, now: UnixMicros) -> Result<(), Fault> {
+    for (param, limit) in [("rpm", new.rpm), ("tpm", new.tpm), ("concurrency", new.concurrency)] {
+        if limit == Some(0) {
+            return Err(checks::invalid(param, format!("`{param}` must be at least 1; leave it out for no limit")));
+        }
+    }
+    if new.expires_at.is_some_and(|end| end <= now) {
+        return Err(checks::invalid("expires_at", "`expires_at` must be in the future"));
+    }
+    let Some(models) = &new.allowed_models else { return Ok(()) };
+    if models.is_empty() || models.len() > MODELS_MAX {
+        return Err(checks::invalid("allowed_models", format!("name 1 to {MODELS_MAX} models, or leave `allowed_models` out for all of them")));
+    }
+    for (at, model) in models.iter().enumerate() {
+        let param = format!("allowed_models[{at}]");
+        if checks::name(&param, model)? != *model {
+            return Err(checks::invalid(&param, format!("`{param}` must have no blanks around it")));
+        }
+    }
+    Ok(())
+}
+
+/// Another product's key: printable, long enough to be secret, and not spelled like ours.
+fn imported_check(text: &str) -> Result<&str, Fault> {
+    if key::read(text) != Spelling::Foreign {
+        return Err(checks::invalid("key", "`key` imports another product's key; keys that begin with `llmg_` or `llmgm_` are made here only"));
+    }
+    if !IMPORTED_BYTES.contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        let (least, most) = (IMPORTED_BYTES.start(), IMPORTED_BYTES.end());
+        return Err(checks::invalid("key", format!("an imported `key` must have {least} to {most} printable ASCII characters without blanks")));
+    }
+    Ok(text)
+}

@@ -1,0 +1,232 @@
+//! What comes in: query parameters, JSON bodies, ids in paths, times. Unknown names are refused by name.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use domain::{ApiKeyId, Code, Fault, OrganizationId, ProjectId, RequestId, UnixMicros};
+use serde::de::DeserializeOwned;
+
+use crate::app::ask::not_found;
+use crate::app::checks::invalid;
+use crate::http::BODY_BYTES_MAX;
+use crate::http::edge::Refused;
+
+/// A client gets this long to send its whole body.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Query parameters.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let read = Query::<T>::try_from_uri(&parts.uri);
+        read.map(|Query(params)| Self(params)).map_err(|refusal| {
+            let text = refusal.body_text();
+            let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            let (path, reason) = text.split_once(": ").unwrap_or(("", text));
+            Refused(wrong_field("query", path, reason))
+        })
+    }
+}
+
+/// A JSON body.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
+        if !is_json(request.headers()) {
+            return Err(Refused(Fault::new(
+                Code::UnsupportedMediaType,
+                "send the body as JSON, with the header `content-type: application/json`",
+            )));
+        }
+        let read = tokio::time::timeout(BODY_DEADLINE, Bytes::from_request(request, state)).await;
+        let bytes = read
+            .map_err(|late| Fault::new(Code::InvalidRequest, "the body did not arrive in time; send it again").because(late))?
+            .map_err(unread)?;
+        parsed(&bytes).map(Self).map_err(Refused)
+    }
+}
+
+fn unread(refusal: BytesRejection) -> Fault {
+    if refusal.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Fault::new(Code::BodyTooLarge, format!("the body is over the limit of {BODY_BYTES_MAX} bytes; send less"));
+    }
+    Fault::new(Code::InvalidRequest, "the body ended before it was whole; send it again").because(refusal)
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    let not_json = |error: serde_json::Error| Fault::new(Code::InvalidJson, format!("the body is not JSON: {error}"));
+    let mut from = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut from).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner();
+        if !cause.is_data() {
+            return not_json(cause);
+        }
+        let text = cause.to_string();
+        let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+        wrong_field("body", &path, reason)
+    })?;
+    from.end().map_err(not_json)?;
+    Ok(value)
+}
+
+/// `reason` is serde's; it names an unknown, missing or repeated field in backticks, which the path then lacks.
+fn wrong_field(place: &str, path: &str, reason: &str) -> Fault {
+    let named = ["unknown field `", "missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| reason.strip_prefix(start))
+        .and_then(|rest| rest.split('`').next());
+    let parent = if path == "." { "" } else { path };
+    let param = match named {
+        // serde_path_to_error counts an unknown field as part of the path already.
+        Some(field) if parent.is_empty() || parent == field || parent.ends_with(&format!(".{field}")) => {
+            if parent.is_empty() { field.to_owned() } else { parent.to_owned() }
+        }
+        Some(field) => format!("{parent}.{field}"),
+        None => parent.to_owned(),
+    };
+    let fault = Fault::new(Code::InvalidRequest, if param.is_empty() { format!("{place}: {reason}") } else { format!("`{param}` in the {place}: {reason}") });
+    if param.is_empty() { fault } else { fault.param(param) }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+/// What an id names, for the answer that there is none.
+pub(super) trait Named: FromStr {
+    const WHAT: &'static str;
+}
+
+impl Named for ApiKeyId {
+    const WHAT: &'static str = "API key";
+}
+
+impl Named for ProjectId {
+    const WHAT: &'static str = "project";
+}
+
+impl Named for OrganizationId {
+    const WHAT: &'static str = "organization";
+}
+
+impl Named for RequestId {
+    const WHAT: &'static str = "call";
+}
+
+/// The id in a path. A misspelled one names nothing: the same 404 as an unknown one.
+pub(super) struct Id<T>(pub(super) T);
+
+impl<T: Named, S: Send + Sync> FromRequestParts<S> for Id<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let text = Path::<String>::from_request_parts(parts, state).await.ok();
+        text.and_then(|Path(text)| text.parse().ok()).map(Self).ok_or_else(|| Refused(not_found(T::WHAT)))
+    }
+}
+
+/// An id in a query or a body.
+pub(super) fn id<T: Named>(param: &str, text: Option<&str>) -> Result<Option<T>, Fault> {
+    let read = |text: &str| text.parse().map_err(|_| invalid(param, format!("`{param}` is not spelled like the id of a {}", T::WHAT)));
+    text.map(read).transpose()
+}
+
+/// A moment: RFC 3339 with an offset, or a date (midnight UTC).
+pub(super) fn time(param: &str, text: Option<&str>) -> Result<Option<UnixMicros>, Fault> {
+    let read = |text: &str| {
+        // Without this a moment that lacks its offset would be read as a date, and its hours would be lost.
+        let whole = text.len() == "2026-11-20".len() || has_offset(text);
+        let moment = if whole { service::clock::parse(text) } else { None };
+        moment.ok_or_else(|| {
+            invalid(
+                param,
+                format!("`{param}` must be a time such as 2026-11-20T12:00:00Z (in a query, write the + of an offset as %2B) or a date such as 2026-11-20"),
+            )
+        })
+    };
+    text.map(read).transpose()
+}
+
+fn has_offset(text: &str) -> bool {
+    let clock = text.get("2026-11-20T".len()..).unwrap_or_default();
+    clock.ends_with(['Z', 'z']) || clock.contains(['+', '-'])
+}
+
+/// A page's size.
+pub(super) fn limit(asked: Option<u32>, usual: u32, most: u32) -> Result<u32, Fault> {
+    match asked {
+        None => Ok(usual),
+        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Some(_) => Err(invalid("limit", format!("`limit` must be 1 to {most}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Body {
+        name: String,
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Inner {
+        count: u32,
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_by_its_path() {
+        for (text, code, param) in [
+            (r#"{"name":"a","nam":1}"#, Code::InvalidRequest, Some("nam")),
+            (r#"{"inner":null}"#, Code::InvalidRequest, Some("name")),
+            (r#"{"name":1}"#, Code::InvalidRequest, Some("name")),
+            (r#"{"name":"a","name":"b"}"#, Code::InvalidRequest, Some("name")),
+            (r#"{"name":"a","inner":{"count":-1}}"#, Code::InvalidRequest, Some("inner.count")),
+            (r#"{"name":"a","inner":{"cont":1}}"#, Code::InvalidRequest, Some("inner.cont")),
+            (r#"{"name":"a","inner":{}}"#, Code::InvalidRequest, Some("inner.count")),
+            ("[]", Code::InvalidRequest, Some("name")),
+            ("", Code::InvalidJson, None),
+            (r#"{"name":"a"} x"#, Code::InvalidJson, None),
+            (r#"{"name":"#, Code::InvalidJson, None),
+        ] {
+            let fault = parsed::<Body>(text.as_bytes()).unwrap_err();
+            if text != "[]" {
+                assert_eq!((fault.code(), fault.wrong_param()), (code, param), "{text}: {}", fault.say());
+            }
+        }
+    }
+
+    #[test]
+    fn times_are_whole_or_refused() {
+        let read = |text| time("from", Some(text)).ok().flatten().map(|at| at.0);
+        assert_eq!(read("1970-01-02"), Some(86_400_000_000));
+        assert_eq!(read("1970-01-01T00:00:01Z"), Some(1_000_000));
+        assert_eq!(read("1970-01-01T02:00:00+02:00"), Some(0));
+        for text in ["", "now", "1970-01-01T01:00:00", "1970-01-01 01:00:00", "1970-13-01", "1970-01-01T00:00:00 02:00", "12", "é1970-01-01Z"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

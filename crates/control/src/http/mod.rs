@@ -1,0 +1,64 @@
+//! `/api`: routes, and what is around all of them. Handlers parse, call `app` and render.
+
+mod call_out;
+mod caller;
+mod calls;
+mod credits;
+mod docs;
+mod docs_schema;
+mod edge;
+mod input;
+mod keys;
+mod openapi;
+mod output;
+mod projects;
+mod usage;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::get;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::Control;
+
+/// Limit: bytes of a JSON body.
+pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Everything under `/api`, with full paths; any other path is answered 404.
+pub fn router(control: Arc<Control>) -> Router {
+    let (api, document) = api();
+    api.route("/api/openapi.json", get(openapi::json(&document)))
+        .route("/api/docs", get(docs::page(&document)))
+        .fallback(edge::nothing_here)
+        .method_not_allowed_fallback(edge::wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(edge::answer))
+        .with_state(control)
+}
+
+/// Every route that answers about a tenant, and the document that describes them. The routes and the document are made
+/// by the same lines, so that neither can miss one.
+fn api() -> (Router<Arc<Control>>, OpenApi) {
+    let (router, document) = OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(usage::usage_get))
+        .routes(routes!(calls::call_list))
+        .routes(routes!(calls::call_get))
+        .routes(routes!(credits::credits_get))
+        .routes(routes!(credits::credits_grant))
+        .routes(routes!(keys::key_list, keys::key_create))
+        .routes(routes!(keys::key_revoke))
+        .routes(routes!(projects::project_list))
+        .routes(routes!(projects::project_get, projects::project_update))
+        .split_for_parts();
+    (router, openapi::finished(document))
+}
+
+#[cfg(test)]
+pub(crate) fn document() -> OpenApi {
+    api().1
+}

@@ -1,0 +1,146 @@
+//! `/api/v1/projects`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use domain::ProjectId;
+use serde::{Deserialize, Serialize};
+use store::{ProjectMode, ProjectRow};
+use utoipa::ToSchema;
+
+use crate::app::Control;
+use crate::app::caller::{Admin, Management};
+use crate::app::projects::ProjectChange;
+use crate::http::edge::Refused;
+use crate::http::input::{self, Id};
+use crate::http::output;
+
+/// Who pays for a project's calls.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Mode {
+    /// Platform keys, charged to credits.
+    Credits,
+    /// The organization's own provider keys only.
+    ApiKeys,
+    /// Own keys first, credits when they are missing or fail.
+    Hybrid,
+}
+
+impl From<ProjectMode> for Mode {
+    fn from(mode: ProjectMode) -> Self {
+        match mode {
+            ProjectMode::Credits => Self::Credits,
+            ProjectMode::ApiKeys => Self::ApiKeys,
+            ProjectMode::Hybrid => Self::Hybrid,
+        }
+    }
+}
+
+impl From<Mode> for ProjectMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Credits => Self::Credits,
+            Mode::ApiKeys => Self::ApiKeys,
+            Mode::Hybrid => Self::Hybrid,
+        }
+    }
+}
+
+/// A project: it holds API keys and settings.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ProjectOut {
+    #[schema(example = "proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
+    id: String,
+    /// Unique in the organization.
+    #[schema(example = "Default")]
+    name: String,
+    #[schema(inline)]
+    mode: Mode,
+    /// Whether answers are kept for identical calls.
+    cache_enabled: bool,
+    /// For how long.
+    cache_ttl_seconds: u32,
+    #[schema(example = "2026-11-20T12:34:56.789012Z")]
+    created_at: String,
+    /// When a setting last changed.
+    #[schema(example = "2026-11-20T12:34:56.789012Z")]
+    updated_at: String,
+}
+
+impl From<ProjectRow> for ProjectOut {
+    fn from(row: ProjectRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            name: row.name,
+            mode: row.mode.into(),
+            cache_enabled: row.cache_enabled,
+            cache_ttl_seconds: row.cache_ttl_seconds,
+            created_at: output::time(row.created_at),
+            updated_at: output::time(row.updated_at),
+        }
+    }
+}
+
+/// All projects.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ProjectsOut {
+    /// Oldest first.
+    data: Vec<ProjectOut>,
+}
+
+/// New settings; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProjectIn {
+    /// Unique in the organization, 1 to 200 characters.
+    name: Option<String>,
+    #[schema(inline)]
+    mode: Option<Mode>,
+    /// Whether answers are kept for identical calls.
+    cache_enabled: Option<bool>,
+    /// For how long: 10 seconds to 1 year.
+    #[schema(minimum = 10, maximum = 31_536_000)]
+    cache_ttl_seconds: Option<u32>,
+}
+
+/// All projects
+#[utoipa::path(get, path = "/api/v1/projects", tag = "Projects",
+    responses((status = 200, description = "Oldest first.", body = ProjectsOut)))]
+pub(super) async fn project_list(who: Management, State(control): State<Arc<Control>>) -> Result<Json<ProjectsOut>, Refused> {
+    let rows = control.project_list(&who).await?;
+    Ok(Json(ProjectsOut { data: rows.into_iter().map(ProjectOut::from).collect() }))
+}
+
+/// One project
+#[utoipa::path(get, path = "/api/v1/projects/{id}", tag = "Projects", params(("id" = String, Path, description = "`proj_…`")),
+    responses((status = 200, description = "The project.", body = ProjectOut)))]
+pub(super) async fn project_get(
+    who: Management,
+    State(control): State<Arc<Control>>,
+    Id(id): Id<ProjectId>,
+) -> Result<Json<ProjectOut>, Refused> {
+    Ok(Json(control.project_get(&who, id).await?.into()))
+}
+
+/// Change a project
+///
+/// For owners and admins. Gateways follow within a second.
+#[utoipa::path(patch, path = "/api/v1/projects/{id}", tag = "Projects", params(("id" = String, Path, description = "`proj_…`")),
+    request_body = ProjectIn,
+    responses((status = 200, description = "The project as it is now.", body = ProjectOut)))]
+pub(super) async fn project_update(
+    who: Admin,
+    State(control): State<Arc<Control>>,
+    Id(id): Id<ProjectId>,
+    input::Json(body): input::Json<ProjectIn>,
+) -> Result<Json<ProjectOut>, Refused> {
+    let change = ProjectChange {
+        name: body.name,
+        mode: body.mode.map(ProjectMode::from),
+        cache_enabled: body.cache_enabled,
+        cache_ttl_seconds: body.cache_ttl_seconds,
+    };
+    Ok(Json(control.project_update(&who, id, change).await?.into()))
+}

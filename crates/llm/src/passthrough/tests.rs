@@ -1,0 +1,162 @@
+use bytes::Bytes;
+use domain::{NanoUsd, Quirks, Usage};
+use serde_json::{Value, json};
+
+use super::{Answer, Changes, Media, StreamPass, peek, rewrite, with_bill};
+
+fn changed(body: &str, changes: &Changes<'_>) -> String {
+    let peeked = peek(body.as_bytes()).unwrap();
+    String::from_utf8(rewrite(body.as_bytes(), &peeked, changes).unwrap().0).unwrap()
+}
+
+fn model<'a>(model: &'a str, quirks: &'a Quirks) -> Changes<'a> {
+    Changes { model, output_cap: None, quirks, newer_limit: false }
+}
+
+const PLAIN: &str = r#"{ "model" : "gpt-4o" ,"messages":[{"role":"user","content":"h\u00e9 \"x\"","new_field":1e400}], "future":{"a":[1,2.50]} }"#;
+
+#[test]
+fn only_the_model_changes() {
+    let quirks = Quirks::default();
+    assert_eq!(changed(PLAIN, &model("up", &quirks)), PLAIN.replace("\"gpt-4o\"", "\"up\""));
+}
+
+#[test]
+fn a_stream_always_asks_for_usage_and_keeps_other_options() {
+    let quirks = Quirks::default();
+    let none = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"a"}]}"#;
+    let added = changed(none, &model("m", &quirks));
+    assert_eq!(added, none.replace("]}", r#"],"stream_options":{"include_usage":true}}"#));
+    let other = r#"{"model":"m","stream":true,"stream_options":{"x":1,"include_usage":false},"messages":[{"role":"user","content":"a"}]}"#;
+    let value: Value = serde_json::from_str(&changed(other, &model("m", &quirks))).unwrap();
+    assert_eq!(value["stream_options"], json!({"x": 1, "include_usage": true}));
+    let asked = r#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"a"}]}"#;
+    assert_eq!(changed(asked, &model("m", &quirks)), asked);
+}
+
+#[test]
+fn a_cap_replaces_a_larger_limit_or_is_added() {
+    let quirks = Quirks::default();
+    let cap = |body: &str, newer_limit| changed(body, &Changes { model: "m", output_cap: Some(50), quirks: &quirks, newer_limit });
+    let with = |limit: &str| format!(r#"{{"model":"m",{limit}"messages":[{{"role":"user","content":"a"}}]}}"#);
+    assert_eq!(cap(&with(r#""max_tokens":90,"#), false), with(r#""max_tokens":50,"#));
+    assert_eq!(cap(&with(r#""max_tokens": 40,"#), false), with(r#""max_tokens": 40,"#));
+    assert_eq!(cap(&with(r#""max_tokens":null,"#), false), with(r#""max_tokens":50,"#));
+    assert_eq!(cap(&with(r#""max_tokens" : 90,"#), true), with(r#""max_completion_tokens" : 50,"#));
+    assert_eq!(cap(&with(""), true), with("").replace("]}", r#"],"max_completion_tokens":50}"#));
+}
+
+#[test]
+fn quirks_change_the_top_level_and_nothing_below() {
+    let quirks = Quirks {
+        rename: [("seed".to_owned(), "random_seed".to_owned())].into(),
+        drop: ["logit_bias".to_owned()].into(),
+        clamp_milli: [("temperature".to_owned(), (0, 1_000))].into(),
+        require: [("safe".to_owned(), "true".to_owned())].into(),
+        no_stream_options: true,
+        max_tokens_name: Some("max_tokens".to_owned()),
+    };
+    let body = r#"{"model":"m","seed":1,"logit_bias":{"a":1},"temperature":1.7,"max_completion_tokens":9,"stream":true,"messages":[{"role":"user","content":"a","seed":2}]}"#;
+    let peeked = peek(body.as_bytes()).unwrap();
+    let (out, dropped) = rewrite(body.as_bytes(), &peeked, &model("up", &quirks)).unwrap();
+    let out: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(
+        out,
+        json!({"model":"up","random_seed":1,"temperature":1.0,"max_tokens":9,"stream":true,"messages":[{"role":"user","content":"a","seed":2}],"safe":true})
+    );
+    assert_eq!(dropped, ["logit_bias"]);
+}
+
+#[test]
+fn media_are_counted_and_wrong_types_refused() {
+    let body = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:,x"}},{"type":"input_audio","input_audio":{"data":"AAAA"}}]}]}"#;
+    let media = peek(body.as_bytes()).unwrap().media;
+    assert_eq!(media, Media { messages: 1, images: 1, others: 1, inline_bytes: 17 + 15 });
+    for wrong in [
+        "[]",
+        r#"{"model":"m"}"#,
+        r#"{"model":"m","messages":[]}"#,
+        r#"{"model":1,"messages":[{"role":"user","content":"a"}]}"#,
+        r#"{"model":"m","messages":"a"}"#,
+        r#"{"model":"m","messages":[{"content":"a"}]}"#,
+        r#"{"model":"m","messages":[{"role":"user","content":5}]}"#,
+        r#"{"model":"m","temperature":"hot","messages":[{"role":"user","content":"a"}]}"#,
+        r#"{"model":"m","max_tokens":-1,"messages":[{"role":"user","content":"a"}]}"#,
+        r#"{"model":"m","model":"n","messages":[{"role":"user","content":"a"}]}"#,
+        r#"{"model":"m","messages":[{"role":"user","content":"a"}]} x"#,
+    ] {
+        assert!(peek(wrong.as_bytes()).is_err(), "{wrong}");
+    }
+    assert!(peek(b"{\"model\":\"\xff\"}").is_err());
+}
+
+const BILL: (NanoUsd, NanoUsd) = (NanoUsd(1_500), NanoUsd(1_650));
+
+#[test]
+fn the_bill_goes_into_the_usage_object_and_nothing_else_changes() {
+    let body = r#"{"id":"x","choices":[{"index":0,"message":{"content":"}\""},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":3}},"z":1}"#;
+    let answer = Answer::read(body.as_bytes()).unwrap();
+    assert_eq!(answer.usage, Some(Usage { input: 5, cached_input: 2, output: 7, reasoning: 3, ..Usage::default() }));
+    assert_eq!((answer.id.as_deref(), answer.finish.as_deref()), (Some("x"), Some("stop")));
+    let out = String::from_utf8(with_bill(body.as_bytes(), &answer, &Usage::default(), BILL.0, BILL.1)).unwrap();
+    let bill = r#","cost":0.000001500,"charged":0.000001650,"cost_details":{"cost_nano_usd":1500,"charged_nano_usd":1650}"#;
+    assert_eq!(out, body.replace(r#""reasoning_tokens":3}"#, &format!(r#""reasoning_tokens":3}}{bill}"#)));
+}
+
+#[test]
+fn an_answer_without_usable_usage_gets_one() {
+    for body in [r#"{"choices":[]}"#, r#"{"choices":[],"usage":null}"#, r#"{"choices":[],"usage":{"prompt_tokens":-1}}"#] {
+        let answer = Answer::read(body.as_bytes()).unwrap();
+        assert_eq!(answer.usage, None, "{body}");
+    }
+    let answer = Answer::read(br#"{"choices":[]}"#).unwrap();
+    let counted = Usage { input: 3, output: 4, ..Usage::default() };
+    let out: Value = serde_json::from_slice(&with_bill(br#"{"choices":[]}"#, &answer, &counted, BILL.0, BILL.1)).unwrap();
+    assert_eq!(out["usage"]["total_tokens"], 7);
+    assert!(Answer::read(b"{}").is_err());
+}
+
+const STREAM: &str = "data: {\"id\":\"c1\",\"choices\":[{\"delta\":{\"content\":\"one tw\"}}]}\n\n: note\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"o three\"},\"finish_reason\":\"stop\"}]}\r\n\r\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":3}}\n\ndata: [DONE]\n\n";
+
+fn run(pieces: &[&[u8]]) -> (Vec<u8>, StreamPass) {
+    let mut pass = StreamPass::default();
+    let mut out = Vec::new();
+    for piece in pieces {
+        pass.push(Bytes::copy_from_slice(piece), &mut out).unwrap();
+    }
+    (out.concat(), pass)
+}
+
+#[test]
+fn a_stream_is_the_same_however_it_is_cut() {
+    let bytes = STREAM.as_bytes();
+    let wanted = &STREAM[..STREAM.find("data: {\"choices\":[],").unwrap()];
+    for cut in 0..=bytes.len() {
+        let (out, pass) = run(&[&bytes[..cut], &bytes[cut..]]);
+        assert_eq!(String::from_utf8(out).unwrap(), wanted, "cut at {cut}");
+        assert!(pass.done && pass.error.is_none(), "cut at {cut}");
+        assert_eq!((pass.scan.words, pass.scan.text_bytes), (3, 13), "cut at {cut}");
+        assert_eq!(pass.scan.usage.map(|u| (u.input, u.output)), Some((1, 3)));
+    }
+}
+
+#[test]
+fn the_usage_chunk_goes_only_to_those_who_asked() {
+    let (_, pass) = run(&[STREAM.as_bytes()]);
+    let usage = pass.scan.usage.unwrap();
+    assert_eq!(pass.end(&usage, BILL, false, "m", 1), b"data: [DONE]\n\n");
+    let end = String::from_utf8(pass.end(&usage, BILL, true, "m", 1)).unwrap();
+    assert!(end.contains(r#""completion_tokens":3,"cost":0.000001500,"charged":0.000001650"#), "{end}");
+    let made = String::from_utf8(StreamPass::default().end(&usage, BILL, true, "m", 1)).unwrap();
+    assert!(made.contains(r#""completion_tokens":3"#) && made.contains("cost_nano_usd"), "{made}");
+}
+
+#[test]
+fn an_error_inside_the_stream_is_kept_back() {
+    let text = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"error\":{\"message\":\"boom\"}}\n\ndata: [DONE]\n\n";
+    let (out, pass) = run(&[text.as_bytes()]);
+    assert_eq!(String::from_utf8(out).unwrap(), text[..text.find("data: {\"error\"").unwrap()]);
+    assert_eq!(pass.error.as_deref(), Some(&br#"{"error":{"message":"boom"}}"#[..]));
+    assert!(StreamPass::first_error(b"data: {\"error\":{\"code\":429}}\n\n").is_some());
+    assert!(StreamPass::first_error(STREAM.as_bytes()).is_none());
+}

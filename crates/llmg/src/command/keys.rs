@@ -1,0 +1,141 @@
+//! `llmg keys`: API keys from the shell of the machine that holds the data folder.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use control::app::Control;
+use control::app::keys::ApiKeyNew;
+use control::{Developer, Operator};
+use domain::Secret;
+use serde_json::json;
+use service::Config;
+use store::ApiKeyRow;
+
+use super::{refused, say};
+use crate::cli::OrganizationArgs;
+use crate::instance::Instance;
+
+/// Keys of one page.
+const PAGE: u32 = 200;
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and show it once.
+    Create(CreateArgs),
+    /// List keys, one JSON object per line.
+    List {
+        #[command(flatten)]
+        whose: OrganizationArgs,
+    },
+    /// Close a key for ever.
+    Revoke {
+        #[command(flatten)]
+        whose: OrganizationArgs,
+        /// `key_…`
+        id: String,
+    },
+}
+
+/// A new key.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    #[command(flatten)]
+    whose: OrganizationArgs,
+    /// For display.
+    #[arg(long)]
+    name: String,
+    /// `proj_…`; the organization's first project if left out.
+    #[arg(long)]
+    project: Option<String>,
+    /// Requests per minute.
+    #[arg(long)]
+    rpm: Option<u32>,
+    /// Tokens per minute.
+    #[arg(long)]
+    tpm: Option<u32>,
+    /// Calls at once.
+    #[arg(long)]
+    concurrency: Option<u32>,
+    /// A model that it may call; may be given several times. Without it: all.
+    #[arg(long = "model", value_name = "MODEL")]
+    models: Vec<String>,
+    /// Take over a key that another product made, instead of making one.
+    #[arg(long, value_name = "KEY")]
+    import: Option<String>,
+}
+
+pub(crate) async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCode> {
+    let instance = Instance::open(config).await?;
+    let control = Control::new(instance.db.clone(), instance.analytics.clone());
+    match command {
+        KeysCommand::Create(args) => create(&control, args).await?,
+        KeysCommand::List { whose } => list(&control, &whose).await?,
+        KeysCommand::Revoke { whose, id } => {
+            let developer = developer(&control, &whose).await?;
+            let id = id.parse().context("a key's id begins with key_")?;
+            let row = control.key_revoke(&developer, id).await.map_err(refused)?;
+            say(shown(&row));
+        }
+    }
+    instance.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn developer(control: &Control, whose: &OrganizationArgs) -> anyhow::Result<Developer> {
+    let operator: Operator = control.console(whose.organization.as_deref()).await.map_err(refused)?;
+    Developer::try_from(operator.management().clone()).map_err(refused)
+}
+
+async fn create(control: &Control, args: CreateArgs) -> anyhow::Result<()> {
+    let developer = developer(control, &args.whose).await?;
+    let project = args.project.map(|id| id.parse()).transpose().context("--project: a project's id begins with proj_")?;
+    let new = ApiKeyNew {
+        name: args.name,
+        project,
+        imported: args.import.map(Secret::new),
+        expires_at: None,
+        rpm: args.rpm,
+        tpm: args.tpm,
+        concurrency: args.concurrency,
+        allowed_models: (!args.models.is_empty()).then_some(args.models),
+    };
+    let made = control.key_create(&developer, new).await.map_err(refused)?;
+    let mut shown = shown(&made.row);
+    if let (Some(key), Some(members)) = (&made.key, shown.as_object_mut()) {
+        members.insert("api_key".to_owned(), key.expose().as_str().into());
+    }
+    say(shown);
+    Ok(())
+}
+
+async fn list(control: &Control, whose: &OrganizationArgs) -> anyhow::Result<()> {
+    let operator = control.console(whose.organization.as_deref()).await.map_err(refused)?;
+    let mut after = None;
+    loop {
+        let page = control.key_list(operator.management(), None, after, PAGE).await.map_err(refused)?;
+        for row in &page.rows {
+            say(shown(row));
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn shown(row: &ApiKeyRow) -> serde_json::Value {
+    json!({
+        "id": row.id,
+        "name": row.name,
+        "project_id": row.project,
+        "prefix": row.prefix,
+        "status": row.status.as_str(),
+        "rpm": row.rpm,
+        "tpm": row.tpm,
+        "concurrency": row.concurrency,
+        "allowed_models": row.allowed_models,
+        "created_at": service::clock::rfc3339(row.created_at),
+    })
+}

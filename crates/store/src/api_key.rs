@@ -1,0 +1,262 @@
+//! `llmg_` keys and imported ones. Only a SHA-256 is stored.
+
+use domain::{ApiKeyId, OrgScope, OrganizationId, ProjectId, UnixMicros, UserId};
+use sqlx::any::AnyRow;
+
+use crate::caller::models_read;
+use crate::change::{NewChange, change_insert};
+use crate::db::{Db, Tx, commit};
+use crate::error::{Act, StoreError};
+use crate::row::Columns;
+use crate::words::{ChangeKind, KeyStatus};
+
+/// A key about to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewApiKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// A project of the scope.
+    pub project: ProjectId,
+    /// For display.
+    pub name: String,
+    /// SHA-256 of the whole key.
+    pub hash: [u8; 32],
+    /// The key's beginning, for display.
+    pub prefix: String,
+    /// The key's end, for display.
+    pub last4: String,
+    /// From when on it does not open.
+    pub expires_at: Option<UnixMicros>,
+    /// Requests a minute.
+    pub rpm: Option<u32>,
+    /// Tokens a minute.
+    pub tpm: Option<u32>,
+    /// Calls at once.
+    pub concurrency: Option<u32>,
+    /// Model ids that it may call; `None`: all.
+    pub allowed_models: Option<Vec<String>>,
+    /// Who made it.
+    pub created_by: Option<UserId>,
+}
+
+/// A stored key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeyRow {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// Its project.
+    pub project: ProjectId,
+    /// For display.
+    pub name: String,
+    /// The key's beginning.
+    pub prefix: String,
+    /// The key's end.
+    pub last4: String,
+    /// Another product's spelling.
+    pub imported: bool,
+    /// Whether it opens.
+    pub status: KeyStatus,
+    /// From when on it does not.
+    pub expires_at: Option<UnixMicros>,
+    /// Requests a minute.
+    pub rpm: Option<u32>,
+    /// Tokens a minute.
+    pub tpm: Option<u32>,
+    /// Calls at once.
+    pub concurrency: Option<u32>,
+    /// Model ids that it may call; `None`: all.
+    pub allowed_models: Option<Vec<String>>,
+    /// Who made it.
+    pub created_by: Option<UserId>,
+    /// When.
+    pub created_at: UnixMicros,
+    /// When it was revoked.
+    pub revoked_at: Option<UnixMicros>,
+    /// When it last opened, about.
+    pub last_used_at: Option<UnixMicros>,
+}
+
+/// Which part of a list: keys after this one, at most so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyPage {
+    /// The last key of the page before.
+    pub after: Option<ApiKeyId>,
+    /// At most this many rows.
+    pub limit: u32,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportOutcome {
+    /// The key is new here.
+    Created(ApiKeyId),
+    /// The organization had it already.
+    Existed(ApiKeyId),
+}
+
+/// Stores a new key and tells gateways.
+pub async fn api_key_create(db: &Db, scope: &OrgScope, key: &NewApiKey, now: UnixMicros) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    api_key_insert(&mut tx, scope.organization(), key, false, now).await?;
+    commit(tx, "create an API key").await
+}
+
+/// Stores another product's key by its hash, and tells gateways; a key that this organization has already is left as it
+/// is, and another organization's is a conflict.
+pub async fn api_key_import(db: &Db, scope: &OrgScope, key: &NewApiKey, now: UnixMicros) -> Result<ImportOutcome, StoreError> {
+    let mut tx = db.begin_write().await?;
+    let row = sqlx::query("SELECT id, organization_id FROM api_key WHERE hash = $1")
+        .bind(key.hash.to_vec())
+        .fetch_optional(&mut *tx)
+        .await
+        .act("look for an imported key")?;
+    if let Some(row) = row {
+        let columns = Columns(&row);
+        let owner: OrganizationId = columns.id("organization_id")?;
+        let same = owner == scope.organization();
+        return if same { Ok(ImportOutcome::Existed(columns.id("id")?)) } else { Err(StoreError::Conflict { what: "API key" }) };
+    }
+    api_key_insert(&mut tx, scope.organization(), key, true, now).await?;
+    commit(tx, "import an API key").await?;
+    Ok(ImportOutcome::Created(key.id))
+}
+
+/// Closes a key for ever and tells gateways. Revoking a revoked key changes nothing.
+pub async fn api_key_revoke(db: &Db, scope: &OrgScope, id: ApiKeyId, now: UnixMicros) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    let row = sqlx::query("SELECT hash, status FROM api_key WHERE organization_id = $1 AND id = $2")
+        .bind(scope.organization().to_string())
+        .bind(id.to_string())
+        .fetch_optional(&mut *tx)
+        .await
+        .act("read an API key")?
+        .ok_or(StoreError::NotFound { what: "API key" })?;
+    let columns = Columns(&row);
+    if columns.word("status", KeyStatus::parse)? == KeyStatus::Revoked {
+        return Ok(());
+    }
+    let hash = columns.hash_opt("hash")?;
+    sqlx::query("UPDATE api_key SET status = 'revoked', revoked_at_us = $3 WHERE organization_id = $1 AND id = $2")
+        .bind(scope.organization().to_string())
+        .bind(id.to_string())
+        .bind(now.0)
+        .execute(&mut *tx)
+        .await
+        .act("revoke an API key")?;
+    let subject = id.to_string();
+    let change =
+        NewChange { organization: scope.organization(), kind: ChangeKind::KeyRevoked, subject: &subject, key_hash: hash.as_ref(), now };
+    change_insert(&mut tx, &change).await?;
+    commit(tx, "revoke an API key").await
+}
+
+/// One key of the scope.
+pub async fn api_key_get(db: &Db, scope: &OrgScope, id: ApiKeyId) -> Result<ApiKeyRow, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, project_id, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
+         created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND id = $2",
+    )
+    .bind(scope.organization().to_string())
+    .bind(id.to_string())
+    .fetch_optional(db.read())
+    .await
+    .act("read an API key")?;
+    row.as_ref().map(api_key_row).transpose()?.ok_or(StoreError::NotFound { what: "API key" })
+}
+
+/// Keys of the scope in the order of their ids (which is that of their making), of one project or all.
+pub async fn api_key_list(db: &Db, scope: &OrgScope, project: Option<ProjectId>, page: KeyPage) -> Result<Vec<ApiKeyRow>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, project_id, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
+         created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key \
+         WHERE organization_id = $1 AND ($2 = '' OR project_id = $2) AND id > $3 ORDER BY id LIMIT $4",
+    )
+    .bind(scope.organization().to_string())
+    .bind(project.map(|project| project.to_string()).unwrap_or_default())
+    .bind(page.after.map(|after| after.to_string()).unwrap_or_default())
+    .bind(i64::from(page.limit))
+    .fetch_all(db.read())
+    .await
+    .act("list API keys")?;
+    rows.iter().map(api_key_row).collect()
+}
+
+/// Notes that a key opened; an older time than the stored one changes nothing. Not told to gateways.
+pub async fn api_key_used(db: &Db, scope: &OrgScope, id: ApiKeyId, at: UnixMicros) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    sqlx::query(
+        "UPDATE api_key SET last_used_at_us = $3 WHERE organization_id = $1 AND id = $2 \
+         AND (last_used_at_us IS NULL OR last_used_at_us < $3)",
+    )
+    .bind(scope.organization().to_string())
+    .bind(id.to_string())
+    .bind(at.0)
+    .execute(&mut *tx)
+    .await
+    .act("note a key's use")?;
+    commit(tx, "note a key's use").await
+}
+
+pub(crate) async fn api_key_insert(
+    tx: &mut Tx,
+    organization: OrganizationId,
+    key: &NewApiKey,
+    imported: bool,
+    now: UnixMicros,
+) -> Result<(), StoreError> {
+    let models = key.allowed_models.as_ref().map(serde_json::to_string).transpose();
+    let models = models.map_err(|error| StoreError::Failed { act: "spell a key's models", source: error.into() })?;
+    // The SELECT makes a project of another organization a project that does not exist.
+    let done = sqlx::query(
+        "INSERT INTO api_key (id, organization_id, project_id, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, \
+         concurrency, allowed_models, created_by, created_at_us) \
+         SELECT $1, p.organization_id, p.id, $4, $5, $6, $7, $8, 'active', $9, $10, $11, $12, $13, $14, $15 \
+         FROM project p WHERE p.organization_id = $2 AND p.id = $3",
+    )
+    .bind(key.id.to_string())
+    .bind(organization.to_string())
+    .bind(key.project.to_string())
+    .bind(&*key.name)
+    .bind(key.hash.to_vec())
+    .bind(&*key.prefix)
+    .bind(&*key.last4)
+    .bind(i64::from(imported))
+    .bind(key.expires_at.map(|at| at.0))
+    .bind(key.rpm.map(i64::from))
+    .bind(key.tpm.map(i64::from))
+    .bind(key.concurrency.map(i64::from))
+    .bind(models)
+    .bind(key.created_by.map(|by| by.to_string()))
+    .bind(now.0)
+    .execute(&mut **tx)
+    .await
+    .act_unique("write an API key", "API key")?;
+    if done.rows_affected() == 0 {
+        return Err(StoreError::NotFound { what: "project" });
+    }
+    let subject = key.id.to_string();
+    let change = NewChange { organization, kind: ChangeKind::KeyCreated, subject: &subject, key_hash: Some(&key.hash), now };
+    change_insert(tx, &change).await
+}
+
+fn api_key_row(row: &AnyRow) -> Result<ApiKeyRow, StoreError> {
+    let columns = Columns(row);
+    Ok(ApiKeyRow {
+        id: columns.id("id")?,
+        project: columns.id("project_id")?,
+        name: columns.text("name")?,
+        prefix: columns.text("prefix")?,
+        last4: columns.text("last4")?,
+        imported: columns.flag("imported")?,
+        status: columns.word("status", KeyStatus::parse)?,
+        expires_at: columns.time_opt("expires_at_us")?,
+        rpm: columns.small_opt("rpm")?,
+        tpm: columns.small_opt("tpm")?,
+        concurrency: columns.small_opt("concurrency")?,
+        allowed_models: models_read(columns.text_opt("allowed_models")?)?,
+        created_by: columns.id_opt("created_by")?,
+        created_at: columns.time("created_at_us")?,
+        revoked_at: columns.time_opt("revoked_at_us")?,
+        last_used_at: columns.time_opt("last_used_at_us")?,
+    })
+}

@@ -1,0 +1,88 @@
+//! From a key's SHA-256 to everything a gateway must know about its caller, in one query.
+
+use domain::{ApiKeyId, OrganizationId, ProjectId, UnixMicros};
+use sqlx::any::AnyRow;
+
+use crate::db::Db;
+use crate::error::{Act, StoreError};
+use crate::row::Columns;
+use crate::words::{KeyStatus, OrganizationStatus, ProjectMode};
+
+/// What a gateway keeps of a key. The caller judges status and expiry: a revoked key's row is found, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerRow {
+    /// The key.
+    pub key: ApiKeyId,
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// The project.
+    pub project: ProjectId,
+    /// Whether the key opens.
+    pub key_status: KeyStatus,
+    /// From when on it does not.
+    pub expires_at: Option<UnixMicros>,
+    /// Whether the tenant may call.
+    pub organization_status: OrganizationStatus,
+    /// Who pays.
+    pub mode: ProjectMode,
+    /// Whether answers are kept for identical calls.
+    pub cache_enabled: bool,
+    /// For how long.
+    pub cache_ttl_seconds: u32,
+    /// Requests a minute.
+    pub rpm: Option<u32>,
+    /// Tokens a minute.
+    pub tpm: Option<u32>,
+    /// Calls at once.
+    pub concurrency: Option<u32>,
+    /// Model ids that the key may call; `None`: all.
+    pub allowed_models: Option<Vec<String>>,
+    /// Name of the tenant's plan.
+    pub plan: String,
+    /// Mark-up on credits.
+    pub markup_basis_points: u32,
+    /// The newest revision when this was read: it holds until a later change concerns it.
+    pub revision: i64,
+}
+
+/// Who presents a key with this SHA-256. It takes no scope because it is where a scope is proven.
+pub async fn caller_by_key_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<CallerRow>, StoreError> {
+    let row = sqlx::query(
+        "SELECT k.id, k.organization_id, k.project_id, k.status, k.expires_at_us, k.rpm, k.tpm, k.concurrency, k.allowed_models, \
+         o.status AS organization_status, o.plan, o.markup_basis_points, p.mode, p.cache_enabled, p.cache_ttl_seconds, \
+         (SELECT COALESCE(MAX(revision), 0) FROM change) AS revision \
+         FROM api_key k JOIN organization o ON o.id = k.organization_id JOIN project p ON p.id = k.project_id WHERE k.hash = $1",
+    )
+    .bind(hash.to_vec())
+    .fetch_optional(db.read())
+    .await
+    .act("read a caller by key")?;
+    row.as_ref().map(caller_row).transpose()
+}
+
+fn caller_row(row: &AnyRow) -> Result<CallerRow, StoreError> {
+    let columns = Columns(row);
+    Ok(CallerRow {
+        key: columns.id("id")?,
+        organization: columns.id("organization_id")?,
+        project: columns.id("project_id")?,
+        key_status: columns.word("status", KeyStatus::parse)?,
+        expires_at: columns.time_opt("expires_at_us")?,
+        organization_status: columns.word("organization_status", OrganizationStatus::parse)?,
+        mode: columns.word("mode", ProjectMode::parse)?,
+        cache_enabled: columns.flag("cache_enabled")?,
+        cache_ttl_seconds: columns.small("cache_ttl_seconds")?,
+        rpm: columns.small_opt("rpm")?,
+        tpm: columns.small_opt("tpm")?,
+        concurrency: columns.small_opt("concurrency")?,
+        allowed_models: models_read(columns.text_opt("allowed_models")?)?,
+        plan: columns.text("plan")?,
+        markup_basis_points: columns.small("markup_basis_points")?,
+        revision: columns.int("revision")?,
+    })
+}
+
+/// The JSON array of a key's models.
+pub(crate) fn models_read(text: Option<String>) -> Result<Option<Vec<String>>, StoreError> {
+    text.map(|text| serde_json::from_str(&text)).transpose().map_err(|_| StoreError::Corrupt { what: "allowed_models" })
+}

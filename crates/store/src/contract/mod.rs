@@ -1,0 +1,75 @@
+//! What every backend must do. Each test takes an empty, migrated [`Db`](crate::Db); the macro at the end runs all of
+//! them on each backend.
+
+mod directory;
+mod epochs;
+mod leases;
+mod money;
+mod posting;
+mod random;
+mod world;
+
+macro_rules! contract {
+    ($backend:ident => $open:path; $($file:ident: $($test:ident)*;)*) => {
+        mod $backend {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let world = $open().await;
+                    Box::pin(super::$file::$test(world.db.clone())).await;
+                    world.close().await;
+                }
+            )*)*
+        }
+    };
+}
+
+contract! { sqlite => super::world::sqlite;
+    directory:
+        a_bootstrap_makes_everything_once
+        bootstraps_at_once_make_one_instance
+        a_key_opens_until_it_is_revoked
+        a_project_update_is_told_to_gateways
+        an_imported_key_belongs_to_one_organization
+        keys_are_listed_by_page
+        nothing_is_seen_through_another_scope
+        a_management_key_shows_its_maker
+        the_e_mail_has_no_case
+        a_closed_database_is_unavailable
+        migrating_twice_changes_nothing;
+    money:
+        a_grant_counts_once
+        a_correction_needs_words_and_counts_once
+        transfers_and_postings_cannot_be_changed
+        a_loss_is_ours_and_counts_once
+        a_wrong_figure_is_found
+        the_debit_itself_refuses_what_is_not_covered;
+    leases:
+        two_hundred_at_once_fit_exactly
+        a_lease_takes_what_is_there_when_it_is_enough
+        the_same_ask_gets_the_same_answer
+        the_same_ask_at_once_is_granted_once
+        an_extension_counts_once
+        a_return_counts_once
+        a_drained_lease_closes_when_its_events_are_posted
+        a_lease_is_not_seen_through_another_scope
+        senseless_asks_are_refused;
+    posting:
+        a_batch_is_posted_once
+        a_gap_stops_its_lane_only
+        a_lease_never_pays_more_than_is_left
+        an_unknown_or_foreign_lease_is_not_touched
+        postings_carry_every_class
+        own_keys_cost_and_charge_nothing
+        invalid_events_stop_the_batch
+        offsets_only_grow
+        a_large_batch_is_one_transaction;
+    epochs:
+        leases_of_an_epoch_close_when_all_is_posted
+        an_ended_epoch_gets_no_lease
+        a_late_event_is_posted_and_flagged
+        an_epoch_is_recorded_once;
+    random:
+        any_sequence_keeps_the_invariants
+        everything_at_once_keeps_the_invariants;
+}

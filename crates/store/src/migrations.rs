@@ -1,0 +1,34 @@
+//! The schema's steps, embedded in the binary. Steps are only added; one that ran is never edited.
+
+use std::borrow::Cow;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+const SQLITE: &[(i64, &str, &str)] = &[
+    (1, "directory", include_str!("../../../migrations/sqlite/0001_directory.sql")),
+    (2, "ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
+];
+
+/// All steps for SQLite.
+pub(crate) fn sqlite() -> Migrator {
+    let steps = SQLITE
+        .iter()
+        .map(|&(version, name, sql)| Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false));
+    Migrator::with_migrations(steps.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SQLITE;
+
+    #[test]
+    fn every_file_of_the_folder_is_embedded() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/sqlite");
+        let mut files: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        let embedded: Vec<String> = SQLITE.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
+        assert_eq!(files, embedded);
+    }
+}

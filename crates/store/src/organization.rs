@@ -1,0 +1,62 @@
+//! Tenants.
+
+use domain::{OrgScope, OrganizationId, UnixMicros};
+use sqlx::any::AnyRow;
+
+use crate::db::{Db, Tx};
+use crate::error::{Act, StoreError};
+use crate::row::Columns;
+use crate::words::OrganizationStatus;
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationRow {
+    /// Which.
+    pub id: OrganizationId,
+    /// For display.
+    pub name: String,
+    /// Name of a plan in the configuration.
+    pub plan: String,
+    /// What credits cost on top of the provider's price, in hundredths of a percent.
+    pub markup_basis_points: u32,
+    /// Whether it may call.
+    pub status: OrganizationStatus,
+    /// When it was made.
+    pub created_at: UnixMicros,
+}
+
+/// The organization of the scope.
+pub async fn organization_get(db: &Db, scope: &OrgScope) -> Result<OrganizationRow, StoreError> {
+    let row = sqlx::query("SELECT id, name, plan, markup_basis_points, status, created_at_us FROM organization WHERE id = $1")
+        .bind(scope.organization().to_string())
+        .fetch_optional(db.read())
+        .await
+        .act("read an organization")?;
+    row.as_ref().map(organization_row).transpose()?.ok_or(StoreError::NotFound { what: "organization" })
+}
+
+pub(crate) async fn organization_insert(tx: &mut Tx, organization: &OrganizationRow) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO organization (id, name, plan, markup_basis_points, status, created_at_us) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(organization.id.to_string())
+        .bind(&*organization.name)
+        .bind(&*organization.plan)
+        .bind(i64::from(organization.markup_basis_points))
+        .bind(organization.status.as_str())
+        .bind(organization.created_at.0)
+        .execute(&mut **tx)
+        .await
+        .act_unique("write an organization", "organization id")?;
+    Ok(())
+}
+
+fn organization_row(row: &AnyRow) -> Result<OrganizationRow, StoreError> {
+    let columns = Columns(row);
+    Ok(OrganizationRow {
+        id: columns.id("id")?,
+        name: columns.text("name")?,
+        plan: columns.text("plan")?,
+        markup_basis_points: columns.small("markup_basis_points")?,
+        status: columns.word("status", OrganizationStatus::parse)?,
+        created_at: columns.time("created_at_us")?,
+    })
+}

@@ -1,0 +1,135 @@
+//! People who can log in, and the organizations they belong to.
+
+use domain::{OrganizationId, UnixMicros, UserId};
+use sqlx::any::AnyRow;
+
+use crate::db::{Db, Tx};
+use crate::error::{Act, StoreError};
+use crate::row::Columns;
+use crate::words::Role;
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonRow {
+    /// Who.
+    pub id: UserId,
+    /// In lower case.
+    pub email: String,
+    /// As the caller's password hashing spells it.
+    pub password_hash: String,
+    /// Runs the instance.
+    pub is_operator: bool,
+    /// When the account was made.
+    pub created_at: UnixMicros,
+}
+
+/// One organization that a person belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipRow {
+    /// Which.
+    pub organization: OrganizationId,
+    /// Its name.
+    pub name: String,
+    /// What the person may do there.
+    pub role: Role,
+}
+
+/// The person with an e-mail address, in any spelling of case.
+pub async fn person_by_email(db: &Db, email: &str) -> Result<Option<PersonRow>, StoreError> {
+    let row = sqlx::query("SELECT id, email, password_hash, is_operator, created_at_us FROM person WHERE email = $1")
+        .bind(email_stored(email))
+        .fetch_optional(db.read())
+        .await
+        .act("read a person by e-mail")?;
+    row.as_ref().map(person_row).transpose()
+}
+
+/// One person.
+pub async fn person_get(db: &Db, id: UserId) -> Result<PersonRow, StoreError> {
+    let row = sqlx::query("SELECT id, email, password_hash, is_operator, created_at_us FROM person WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(db.read())
+        .await
+        .act("read a person")?;
+    row.as_ref().map(person_row).transpose()?.ok_or(StoreError::NotFound { what: "person" })
+}
+
+/// The person who was made operator first: who the shell of this machine acts for.
+pub async fn operator_first(db: &Db) -> Result<Option<PersonRow>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, email, password_hash, is_operator, created_at_us FROM person WHERE is_operator = 1 ORDER BY created_at_us, id LIMIT 1",
+    )
+    .fetch_optional(db.read())
+    .await
+    .act("read the first operator")?;
+    row.as_ref().map(person_row).transpose()
+}
+
+/// The organizations of a person, oldest membership first. This is where a session's scope is proven.
+pub async fn memberships_of(db: &Db, person: UserId) -> Result<Vec<MembershipRow>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT m.organization_id, o.name, m.role FROM member m JOIN organization o ON o.id = m.organization_id \
+         WHERE m.person_id = $1 ORDER BY m.created_at_us, m.organization_id",
+    )
+    .bind(person.to_string())
+    .fetch_all(db.read())
+    .await
+    .act("read memberships")?;
+    rows.iter().map(membership_row).collect()
+}
+
+/// E-mail addresses are compared and stored in lower case, without blanks around.
+pub(crate) fn email_stored(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+pub(crate) async fn person_insert(tx: &mut Tx, person: &PersonRow) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO person (id, email, password_hash, is_operator, created_at_us) VALUES ($1, $2, $3, $4, $5)")
+        .bind(person.id.to_string())
+        .bind(email_stored(&person.email))
+        .bind(&*person.password_hash)
+        .bind(i64::from(person.is_operator))
+        .bind(person.created_at.0)
+        .execute(&mut **tx)
+        .await
+        .act_unique("write a person", "e-mail address")?;
+    Ok(())
+}
+
+pub(crate) async fn member_insert(
+    tx: &mut Tx,
+    organization: OrganizationId,
+    person: UserId,
+    role: Role,
+    now: UnixMicros,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO member (organization_id, person_id, role, created_at_us) VALUES ($1, $2, $3, $4)")
+        .bind(organization.to_string())
+        .bind(person.to_string())
+        .bind(role.as_str())
+        .bind(now.0)
+        .execute(&mut **tx)
+        .await
+        .act_unique("write a member", "member")?;
+    Ok(())
+}
+
+fn person_row(row: &AnyRow) -> Result<PersonRow, StoreError> {
+    let columns = Columns(row);
+    Ok(PersonRow {
+        id: columns.id("id")?,
+        email: columns.text("email")?,
+        password_hash: columns.text("password_hash")?,
+        is_operator: columns.flag("is_operator")?,
+        created_at: columns.time("created_at_us")?,
+    })
+}
+
+fn membership_row(row: &AnyRow) -> Result<MembershipRow, StoreError> {
+    let columns = Columns(row);
+    Ok(MembershipRow {
+        organization: columns.id("organization_id")?,
+        name: columns.text("name")?,
+        role: columns.word("role", Role::parse)?,
+    })
+}

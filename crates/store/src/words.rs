@@ -1,0 +1,137 @@
+//! The closed lists of words that columns hold.
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident => $text:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$word_doc])* $variant,)* }
+
+        impl $name {
+            /// Every word.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// As stored, and as shown to users.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Reads the stored spelling.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+    )*};
+}
+
+words! {
+    /// Who pays for a project's calls.
+    ProjectMode {
+        /// Platform keys, charged to credits.
+        Credits => "credits",
+        /// The organization's own provider keys only.
+        ApiKeys => "api-keys",
+        /// Own keys first, credits when they are missing or fail.
+        Hybrid => "hybrid",
+    }
+    /// Who paid for one call.
+    UsedMode {
+        /// The organization's credits.
+        Credits => "credits",
+        /// The organization's own provider key.
+        ApiKeys => "api-keys",
+    }
+    /// Whether a key opens its door.
+    KeyStatus {
+        /// It does, until it expires.
+        Active => "active",
+        /// It never will again.
+        Revoked => "revoked",
+    }
+    /// Whether an organization may call.
+    OrganizationStatus {
+        /// It may.
+        Active => "active",
+        /// An operator stopped it.
+        Suspended => "suspended",
+    }
+    /// What a member may do in an organization.
+    Role {
+        /// Everything, also giving the organization away.
+        Owner => "owner",
+        /// Everything but ownership.
+        Admin => "admin",
+        /// Money.
+        Billing => "billing",
+        /// Keys and calls.
+        Developer => "developer",
+        /// Looking.
+        Viewer => "viewer",
+    }
+    /// What a row of the outbox tells of.
+    ChangeKind {
+        /// A key was made or imported: forget that its hash is nobody's.
+        KeyCreated => "key_created",
+        /// A key no longer opens.
+        KeyRevoked => "key_revoked",
+        /// A key's limits or rights changed.
+        KeyChanged => "key_changed",
+        /// A project's settings changed: forget every key of it.
+        ProjectChanged => "project_changed",
+        /// An organization's plan or status changed: forget every key of it.
+        OrganizationChanged => "organization_changed",
+        /// Credit came in: forget that there was none.
+        CreditsGranted => "credits_granted",
+    }
+    /// Why money moved.
+    TransferKind {
+        /// Credit was given or bought.
+        Grant => "grant",
+        /// A gateway reserved credit.
+        LeaseGrant => "lease_grant",
+        /// Reserved credit came back unused.
+        LeaseReturn => "lease_return",
+        /// Calls were paid from a lease.
+        Usage => "usage",
+        /// Calls were paid from credits because no lease covered them.
+        Overshoot => "overshoot",
+        /// What a provider produced and nobody pays.
+        CrashLoss => "crash_loss",
+        /// A repair, with reason and author.
+        Correction => "correction",
+    }
+    /// The life of a lease.
+    LeaseState {
+        /// Calls may hold against it, and it may grow.
+        Active => "active",
+        /// The gateway is done with it; events may still be on their way.
+        Draining => "draining",
+        /// Nothing is left on it.
+        Closed => "closed",
+    }
+    /// How a call ended.
+    OutcomeKind {
+        /// Its usage is known or counted.
+        Settled => "settled",
+        /// Nothing was sent, or it failed before the first token.
+        Voided => "voided",
+        /// Its gateway died; billed to the last progress.
+        Orphaned => "orphaned",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ChangeKind, LeaseState, OutcomeKind, TransferKind};
+
+    #[test]
+    fn every_word_reads_back() {
+        for word in ChangeKind::ALL {
+            assert_eq!(ChangeKind::parse(word.as_str()), Some(*word));
+        }
+        for word in TransferKind::ALL {
+            assert_eq!(TransferKind::parse(word.as_str()), Some(*word));
+        }
+        assert_eq!(LeaseState::parse("Active"), None);
+        assert_eq!(OutcomeKind::parse(""), None);
+    }
+}
