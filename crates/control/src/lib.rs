@@ -9,7 +9,10 @@
 pub mod app;
 mod http;
 
+pub use app::Control;
 pub use app::bootstrap::{BootstrapAsk, Bootstrapped};
 pub use app::caller::{Admin, Developer, Management, Operator};
-pub use app::Control;
 pub use http::router;
+
+#[cfg(test)]
+mod tests;

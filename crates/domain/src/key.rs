@@ -71,13 +71,17 @@ pub fn read(text: &str) -> Spelling {
     if right_length && given == expected { Spelling::Ours(kind) } else { Spelling::Mistyped(kind) }
 }
 
+/// Limit: a foreign key shorter than this is not shown in part, because the parts would be most of it.
+const FOREIGN_SHOWN_CHARS_MIN: usize = 16;
+
 /// The part of a key that may be shown again: its prefix with four digits, and its last four.
 pub fn display(text: &str) -> (String, String) {
+    let chars: Vec<char> = text.chars().collect();
     let head = match read(text) {
         Spelling::Ours(kind) | Spelling::Mistyped(kind) => kind.prefix().len() + 4,
+        Spelling::Foreign if chars.len() < FOREIGN_SHOWN_CHARS_MIN => return (String::new(), String::new()),
         Spelling::Foreign => 4,
     };
-    let chars: Vec<char> = text.chars().collect();
     let tail = chars.len().saturating_sub(4).max(head.min(chars.len()));
     (chars.iter().take(head).collect(), chars.iter().skip(tail).collect())
 }
@@ -144,7 +148,8 @@ mod tests {
 
     #[test]
     fn display_never_shows_a_short_foreign_key_whole() {
-        assert_eq!(display("sk-1234"), ("sk-1".into(), "234".into()));
+        assert_eq!(display("sk-1234"), (String::new(), String::new()));
+        assert_eq!(display("sk-abcdefghijklmnop"), ("sk-a".into(), "mnop".into()));
         let key = spell(KeyKind::Api, &[1; KEY_ENTROPY_BYTES]);
         let (head, tail) = display(&key);
         assert_eq!((head.len(), tail.len()), (9, 4));

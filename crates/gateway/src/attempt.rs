@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use llm::passthrough::{self, Changes, StreamPass};
-use llm::{Dialect, Facts, Outgoing, Restore, Target, UpstreamFault};
+use llm::{CallPath, Dialect, Facts, Outgoing, Restore, Target, UpstreamFault};
 use proto::usage::v1::Attempt;
 
 use crate::call::Call;
@@ -168,6 +168,10 @@ fn outgoing(call: &mut Call, candidate: &Candidate, output_cap: Option<u64>, pas
         facts: Facts::guess(dialect, &deployment.upstream),
         strict: call.options.strict,
     };
+    if dialect == call.dialect && dialect != Dialect::OpenAiChat {
+        let path = CallPath { model: Some(&call.model), stream: call.stream };
+        return llm::same::request(dialect, &call.body, &path, &target);
+    }
     dialect.codec().request_write(call.parsed()?, &target)
 }
 

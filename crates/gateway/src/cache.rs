@@ -4,7 +4,9 @@
 
 use bytes::Bytes;
 use domain::{Fault, UnixMicros, Usage};
+use llm::Dialect;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::call::{CacheWish, Call};
@@ -41,13 +43,16 @@ pub(crate) struct Found {
 
 /// Where the call's answer is kept; none when the project or the caller does not want it.
 pub(crate) fn place(caller: &Caller, call: &Call) -> Result<Option<Place>, Fault> {
+    if call.dialect != Dialect::OpenAiChat {
+        // What is kept is replayed as OpenAI's bytes.
+        return Ok(None);
+    }
     let seconds = match (caller.cache_ttl_seconds, call.options.cache) {
         (None, _) | (_, CacheWish::Off) => return Ok(None),
         (Some(_), CacheWish::Seconds(seconds)) => seconds,
         (Some(seconds), CacheWish::Project) => seconds,
     };
-    // Sorted keys and one spelling of white space: equal meaning, equal key.
-    let mut body: serde_json::Value = serde_json::from_slice(&call.body).map_err(|e| Fault::internal("read a call for the cache", e))?;
+    let mut body: Value = serde_json::from_slice(&call.body).map_err(|e| Fault::internal("read a call for the cache", e))?;
     if let Some(members) = body.as_object_mut() {
         // These change how the answer is sent, not what it says.
         members.remove("stream_options");
@@ -62,8 +67,33 @@ pub(crate) fn place(caller: &Caller, call: &Call) -> Result<Option<Place>, Fault
     hash.update([0, u8::from(call.stream)]);
     hash.update(call.model.as_bytes());
     hash.update([0]);
-    hash.update(body.to_string().as_bytes());
+    hash_sorted(&body, &mut hash);
     Ok(Some(Place { key: hash.finalize().into(), seconds }))
+}
+
+/// Hashes a value so that equal meaning gives an equal key: members by name, no white space.
+fn hash_sorted(value: &Value, hash: &mut Sha256) {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            hash.update(b"{");
+            for (name, value) in members {
+                hash.update(Value::from(name.as_str()).to_string());
+                hash_sorted(value, hash);
+            }
+            hash.update(b"}");
+        }
+        Value::Array(items) => {
+            hash.update(b"[");
+            for item in items {
+                hash_sorted(item, hash);
+                hash.update(b",");
+            }
+            hash.update(b"]");
+        }
+        scalar => hash.update(scalar.to_string()),
+    }
 }
 
 /// The kept answer, if there is one.
@@ -112,5 +142,25 @@ impl Recorder {
         if !self.too_long {
             keep(gateway, &self.place, &self.model, &self.provider, usage, &self.bytes);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(text: &str) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash_sorted(&serde_json::from_str(text).unwrap(), &mut hash);
+        hash.finalize().into()
+    }
+
+    #[test]
+    fn order_and_white_space_do_not_matter_and_all_else_does() {
+        assert_eq!(hash(r#"{"a":1,"b":[{"c":"x","d":null}]}"#), hash(r#"{ "b" : [ {"d":null, "c":"x"} ], "a":1 }"#));
+        for other in [r#"{"a":2}"#, r#"{"a":"1"}"#, r#"{"a":[1]}"#, r#"{"a":1,"b":null}"#, r#"{"a1":""}"#, r#"[{"a":1}]"#] {
+            assert_ne!(hash(r#"{"a":1}"#), hash(other), "{other}");
+        }
+        assert_ne!(hash(r#"[["a"],"b"]"#), hash(r#"[["a","b"]]"#));
     }
 }

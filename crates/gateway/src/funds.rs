@@ -298,3 +298,7 @@ fn unavailable(cause: impl Into<domain::fault::Cause>) -> Fault {
         .note("lease credit")
         .because(cause)
 }
+
+#[cfg(test)]
+#[path = "funds_tests.rs"]
+mod tests;

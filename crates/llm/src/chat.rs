@@ -14,5 +14,5 @@ pub use call::{
     WebSearch,
 };
 pub use delta::ChatDelta;
-pub use part::{CacheControl, Media, Part, PartKind, Signature, Source, Thinking, ToolCall, ToolResult};
+pub use part::{CacheControl, Media, Part, PartKind, Rest, Signature, Source, Thinking, ToolCall, ToolResult};
 pub use reply::{Annotation, ChatReply, Choice, Finish, FinishKind};

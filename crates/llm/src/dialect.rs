@@ -6,6 +6,7 @@ use std::str::FromStr;
 use domain::{Code, Fault, NanoUsd, Quirks, Usage};
 
 use crate::chat::{ChatCall, ChatDelta, ChatReply};
+use crate::classify::{code_of, plain_message};
 use crate::facts::Facts;
 use crate::restore::Restore;
 use crate::sse::SseEvent;
@@ -163,6 +164,23 @@ pub struct UpstreamFault {
 }
 
 impl UpstreamFault {
+    /// A fault of which only the meaning and the words are known.
+    pub(crate) fn new(code: Code, message: String, status: Option<u16>) -> Self {
+        Self { code, message, status, provider_code: None, provider_type: None, param: None, retry_after_ms: None }
+    }
+
+    /// An event that the dialect's reader does not understand.
+    pub(crate) fn unreadable(error: impl fmt::Display) -> Self {
+        let message = format!("the provider sent an event that is not of its dialect: {error}");
+        Self::new(Code::UpstreamInvalidResponse, message, None)
+    }
+
+    /// An error that is not in the dialect's envelope: a proxy's page, or nothing.
+    pub(crate) fn plain(status: u16, body: &[u8]) -> Self {
+        let message = plain_message(status, body);
+        Self::new(code_of(status, &[&message]), message, Some(status))
+    }
+
     /// The fault for the caller. `provider` is the catalog id of who said it, `attempts` counts all tries so far.
     pub fn into_fault(self, provider: &str, attempts: u32) -> Fault {
         let detail = domain::fault::UpstreamDetail {

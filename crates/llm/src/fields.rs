@@ -174,6 +174,11 @@ impl<'p> Fields<'p> {
             .collect()
     }
 
+    /// What nobody took so far.
+    pub(crate) fn left(&mut self) -> &mut Map<String, Value> {
+        &mut self.map
+    }
+
     /// What nobody took.
     pub(crate) fn rest(self) -> Map<String, Value> {
         self.map

@@ -1,5 +1,7 @@
 //! A call keeps its meaning through every dialect, and faults name the field that is wrong.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like the tests themselves")]
+
 use domain::{Code, Quirks};
 use llm::chat::{
     ChatCall, Effort, FunctionTool, Media, Message, Part, PartKind, Reasoning, Role, Sampling, Signature, Source, Thinking, Tool, ToolCall,
@@ -231,4 +233,41 @@ fn a_disguised_schema_comes_back_as_text() {
     restore.reply(&mut reply);
     let out = String::from_utf8(Dialect::OpenAiChat.codec().response_write(&reply, None)).unwrap();
     assert!(out.contains(r#""content":"{\"a\":1}""#) && out.contains(r#""finish_reason":"stop""#), "{out}");
+}
+
+/// What only its own dialect understands comes out again when source and target are the same.
+#[test]
+fn same_dialect_calls_lose_nothing() {
+    let anthropic = json!({"model": "claude-3-5-sonnet-20241022", "max_tokens": 9, "messages": [{"role": "user", "content": [
+        {"type": "document", "source": {"type": "url", "url": "https://a.example/a.pdf"}, "citations": {"enabled": true}, "context": "c"},
+        {"type": "search_result", "source": "s", "title": "t", "content": []}]}], "made_up": {"a": 1}});
+    let gemini = json!({"contents": [{"role": "user", "parts": [
+        {"fileData": {"fileUri": "https://a.example/v.mp4", "mimeType": "video/mp4"}, "videoMetadata": {"fps": 2}},
+        {"executableCode": {"language": "PYTHON", "code": "1"}}]}], "cachedContent": "c/1"});
+    for (dialect, body) in [(Dialect::Anthropic, anthropic), (Dialect::Gemini, gemini)] {
+        let path = CallPath { model: Some("claude-3-5-sonnet-20241022"), stream: false };
+        let call = dialect.codec().request_read(body.to_string().as_bytes(), &path).unwrap();
+        let quirks = Quirks::default();
+        let facts = Facts::guess(dialect, "claude-3-5-sonnet-20241022");
+        let model = "claude-3-5-sonnet-20241022";
+        let target = Target { model, stream: false, output_cap: None, max_output: None, quirks: &quirks, facts, strict: true };
+        let out = dialect.codec().request_write(&call, &target).unwrap();
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&out.body).unwrap(), body);
+    }
+    let message = json!({"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [
+        {"type": "text", "text": "a", "citations": [{"type": "char_location", "cited_text": "x", "document_index": 0}]},
+        {"type": "tool_use", "id": "t", "name": "w", "input": {}, "caller": {"type": "direct"}}],
+        "container": {"id": "c1", "expires_at": "later"}, "stop_reason": "tool_use", "stop_sequence": null, "stop_details": null,
+        "usage": {"input_tokens": 1, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 2,
+            "speed": "fast", "inference_geo": "us", "service_tier": "priority"}});
+    let candidate = json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "a", "partMetadata": {"k": 1}}]}, "finishReason": "STOP",
+        "index": 0, "safetyRatings": [{"category": "c", "probability": "LOW"}], "groundingMetadata": {"groundingChunks": [], "searchEntryPoint": {}}}],
+        "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 2, "totalTokenCount": 3, "trafficType": "ON_DEMAND",
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 1}]},
+        "modelVersion": "g", "responseId": "r", "createTime": "now"});
+    for (dialect, body) in [(Dialect::Anthropic, message), (Dialect::Gemini, candidate)] {
+        let reply = dialect.codec().response_read(body.to_string().as_bytes()).unwrap();
+        let out = dialect.codec().response_write(&reply, None);
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&out).unwrap(), body);
+    }
 }

@@ -263,6 +263,10 @@ fn overlay(table: &mut Table, from_env: &mut BTreeMap<String, String>, name: &st
     }
     let field = rest.to_ascii_lowercase();
     if fields::find(&field).is_none() {
+        // Scripts and tests keep variables of their own under this prefix; only what looks like a slip is refused.
+        if nearest_within(&field, TYPO_EDITS_MAX).is_none() {
+            return Ok(());
+        }
         return Err(ConfigError::new("environment", name, "unknown setting", format!("{}unset it", nearest(&field))));
     }
     from_env.insert(field.clone(), name.to_owned());
@@ -291,12 +295,16 @@ fn refusal(file: &str, env: &BTreeMap<String, String>, path: &str, reason: &str)
 
 /// `did you mean `listen`? ` when a setting's name is close.
 fn nearest(name: &str) -> String {
-    fields::FIELDS
-        .iter()
-        .map(|f| (distance(f.name, name), f.name))
-        .min()
-        .filter(|(d, _)| *d <= 3)
-        .map_or_else(String::new, |(_, known)| format!("did you mean `{known}`? else "))
+    nearest_within(name, 3).map_or_else(String::new, |known| format!("did you mean `{known}`? else "))
+}
+
+/// Edits that make an unknown variable a slip of a known one.
+const TYPO_EDITS_MAX: usize = 2;
+
+/// The known setting that is at most so many edits away, and fewer than half of its own letters.
+fn nearest_within(name: &str, edits_max: usize) -> Option<&'static str> {
+    let near = fields::FIELDS.iter().map(|f| (distance(f.name, name), f.name)).min();
+    near.filter(|(edits, known)| *edits <= edits_max && edits * 2 < known.len()).map(|(_, known)| known)
 }
 
 /// Edits between two short names.
@@ -418,6 +426,7 @@ mod tests {
         assert_eq!(config.providers["google-ai-studio"].base_url.as_deref(), Some("http://h"));
         assert!(!config.private_upstreams_allowed());
         assert!(!format!("{config:?}").contains("1234"), "a secret is shown");
+        assert!(Config::parse(None, env(&[("LLMG_BIN", "target/llmg"), ("LLMG_TEST_FULL", "1")])).is_ok(), "other programs' variables");
     }
 
     #[test]
@@ -428,6 +437,7 @@ mod tests {
             ("listen = \"here\"", &[], &["c.toml", "`listen`", "invalid socket address", "IP:PORT"]),
             ("", &[("LLMG_LISTEN", "here")], &["environment LLMG_LISTEN", "`listen`", "IP:PORT"]),
             ("", &[("LLMG_LISTN", "x")], &["environment", "`LLMG_LISTN`", "unknown setting", "did you mean `listen`?"]),
+            ("", &[("LLMG_PROVIDER_OPENAI_KEY", "x")], &["environment", "`LLMG_PROVIDER_OPENAI_KEY`", "unknown setting", "_API_KEY"]),
             ("body_bytes_max = -1", &[], &["`body_bytes_max`", "`-1` is not a whole number"]),
             ("a = [", &[], &["c.toml", "line 1"]),
             ("[providers.openai]\nkey = \"x\"", &[], &["providers.openai", "unknown field `key`"]),

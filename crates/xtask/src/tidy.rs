@@ -11,7 +11,6 @@ mod metadata;
 mod ratchet;
 mod scan;
 mod sizes;
-mod spdx;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -41,9 +40,7 @@ type Rule = fn(&World) -> Result<Vec<String>>;
 /// Every rule by name.
 const RULES: &[(&str, Rule)] = &[
     ("arrows between crates", |world| Ok(arrows::check(&world.metadata))),
-    ("who may use which outside crate", deny::check_bans),
-    ("licences of outside crates", deny::check_licences),
-    ("sources of outside crates", deny::check_sources),
+    ("who may use which outside crate", deny::check),
     ("licence and lints of our crates", licence::check),
     ("sizes of files and functions", sizes::check),
     ("words that must not stay", |world| Ok(words::check_unfinished(&world.tree))),

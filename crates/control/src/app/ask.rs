@@ -63,3 +63,26 @@ fn unavailable(code: Code) -> Fault {
     };
     Fault::new(code, say).retry_after_ms(RETRY_AFTER_MS)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_hangs_is_away() {
+        let fault = store::<()>(Code::CreditsUnavailable, pending()).await.unwrap_err();
+        assert_eq!((fault.code(), fault.retry_after()), (Code::CreditsUnavailable, Some(RETRY_AFTER_MS)));
+        let fault = analytics::<()>(pending()).await.unwrap_err();
+        assert_eq!(fault.code(), Code::MeteringUnavailable);
+    }
+
+    #[tokio::test]
+    async fn only_an_outage_is_worth_another_try() {
+        let broken = store::<()>(Code::CreditsUnavailable, async { Err(StoreError::Corrupt { what: "mode" }) }).await.unwrap_err();
+        assert_eq!((broken.code(), broken.retry_after()), (Code::Internal, None));
+        assert_eq!(broken.chain(), "ask the database: the database holds a wrong mode");
+        assert!(!broken.say().contains("mode"));
+    }
+}

@@ -130,7 +130,10 @@ impl Control {
         let person = ask::store(Code::DirectoryUnavailable, store::person_by_email(&self.db, email)).await?;
         let state = ask::store(Code::DirectoryUnavailable, store::bootstrap_state(&self.db, email)).await?;
         let (Some(person), Some(state)) = (person, state) else {
-            return Err(Fault::new(Code::Conflict, "this person belongs to no organization with a project; bootstrap with another address"));
+            return Err(Fault::new(
+                Code::Conflict,
+                "this person belongs to no organization with a project; bootstrap with another address",
+            ));
         };
         if !self.passwords.verify(password, &person.password_hash).await? {
             return Err(Fault::new(

@@ -89,7 +89,10 @@ impl Control {
         match key::read(presented) {
             Spelling::Ours(KeyKind::Management) => {}
             Spelling::Mistyped(KeyKind::Management) => {
-                return Err(Fault::new(Code::MalformedApiKey, "the management key is mistyped or cut: its checksum is wrong; copy it again"));
+                return Err(Fault::new(
+                    Code::MalformedApiKey,
+                    "the management key is mistyped or cut: its checksum is wrong; copy it again",
+                ));
             }
             Spelling::Ours(KeyKind::Api) | Spelling::Mistyped(KeyKind::Api) | Spelling::Foreign => {
                 return Err(Fault::new(

@@ -49,7 +49,9 @@ mod tests {
 
     #[test]
     fn plausible_addresses_pass_in_lower_case() {
-        for (given, kept) in [("Ada@Example.com", "ada@example.com"), (" a+b@x.y.org ", "a+b@x.y.org"), ("root@localhost", "root@localhost")] {
+        for (given, kept) in
+            [("Ada@Example.com", "ada@example.com"), (" a+b@x.y.org ", "a+b@x.y.org"), ("root@localhost", "root@localhost")]
+        {
             assert_eq!(email(given).unwrap(), kept);
         }
         for given in ["", "@", "ada", "ada@", "@example.com", "a@b", "a@b@c.d", "a b@c.d", "a@.com", "a@c..d", "a@-c.d", "a\n@c.d"] {

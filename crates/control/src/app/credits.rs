@@ -59,16 +59,25 @@ impl Control {
         let organization = new.organization.unwrap_or_else(|| caller.scope().organization());
         #[expect(clippy::disallowed_methods, reason = "an operator grants to any organization, and nothing of it is shown but its balance")]
         let scope = OrgScope::proven(organization);
-        ask::store(Code::CreditsUnavailable, store::organization_get(&self.db, &scope)).await.map_err(|fault| fault.param("organization_id"))?;
+        ask::store(Code::CreditsUnavailable, store::organization_get(&self.db, &scope))
+            .await
+            .map_err(|fault| fault.param("organization_id"))?;
         let transfer = match &new.idempotency_key {
             Some(key) => grant_id(organization, key)?,
             None => TransferId::from_uuid(random::uuid()),
         };
-        let grant =
-            CreditsGrant { transfer, from: Account::Promo, amount: new.amount, reason, author: caller.user().to_string(), now: clock::now() };
+        let grant = CreditsGrant {
+            transfer,
+            from: Account::Promo,
+            amount: new.amount,
+            reason,
+            author: caller.user().to_string(),
+            now: clock::now(),
+        };
         let created = ask::store(Code::CreditsUnavailable, store::credits_grant(&self.db, &scope, &grant)).await.map_err(|fault| {
             if fault.code() == Code::Conflict {
-                return Fault::new(Code::Conflict, "this Idempotency-Key granted another amount before; use a new one").param("Idempotency-Key");
+                return Fault::new(Code::Conflict, "this Idempotency-Key granted another amount before; use a new one")
+                    .param("Idempotency-Key");
             }
             fault
         })?;

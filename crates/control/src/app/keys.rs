@@ -155,7 +155,10 @@ impl Control {
 
     async fn project_first(&self, who: &Management) -> Result<ProjectId, Fault> {
         let projects = self.project_list(who).await?;
-        projects.first().map(|project| project.id).ok_or_else(|| checks::invalid("project_id", "name the project: this organization has none"))
+        projects
+            .first()
+            .map(|project| project.id)
+            .ok_or_else(|| checks::invalid("project_id", "name the project: this organization has none"))
     }
 }
 
@@ -170,7 +173,10 @@ fn limits_check(new: &ApiKeyNew, now: UnixMicros) -> Result<(), Fault> {
     }
     let Some(models) = &new.allowed_models else { return Ok(()) };
     if models.is_empty() || models.len() > MODELS_MAX {
-        return Err(checks::invalid("allowed_models", format!("name 1 to {MODELS_MAX} models, or leave `allowed_models` out for all of them")));
+        return Err(checks::invalid(
+            "allowed_models",
+            format!("name 1 to {MODELS_MAX} models, or leave `allowed_models` out for all of them"),
+        ));
     }
     for (at, model) in models.iter().enumerate() {
         let param = format!("allowed_models[{at}]");
@@ -184,11 +190,17 @@ fn limits_check(new: &ApiKeyNew, now: UnixMicros) -> Result<(), Fault> {
 /// Another product's key: printable, long enough to be secret, and not spelled like ours.
 fn imported_check(text: &str) -> Result<&str, Fault> {
     if key::read(text) != Spelling::Foreign {
-        return Err(checks::invalid("key", "`key` imports another product's key; keys that begin with `llmg_` or `llmgm_` are made here only"));
+        return Err(checks::invalid(
+            "key",
+            "`key` imports another product's key; keys that begin with `llmg_` or `llmgm_` are made here only",
+        ));
     }
     if !IMPORTED_BYTES.contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_graphic()) {
         let (least, most) = (IMPORTED_BYTES.start(), IMPORTED_BYTES.end());
-        return Err(checks::invalid("key", format!("an imported `key` must have {least} to {most} printable ASCII characters without blanks")));
+        return Err(checks::invalid(
+            "key",
+            format!("an imported `key` must have {least} to {most} printable ASCII characters without blanks"),
+        ));
     }
     Ok(text)
 }

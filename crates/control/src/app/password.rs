@@ -54,7 +54,8 @@ impl Passwords {
         act: &'static str,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Fault> {
-        let permit = self.permits.acquire().await.map_err(|closed| Fault::new(Code::ShuttingDown, "this process is stopping").because(closed))?;
+        let permit =
+            self.permits.acquire().await.map_err(|closed| Fault::new(Code::ShuttingDown, "this process is stopping").because(closed))?;
         let done = tokio::task::spawn_blocking(work).await;
         drop(permit);
         // `argon2`'s errors implement the standard trait only with a feature; their texts hold no secret.

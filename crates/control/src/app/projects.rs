@@ -42,15 +42,18 @@ impl Control {
         }
         if cache_ttl_seconds.is_some_and(|ttl| !CACHE_TTL_SECONDS.contains(&ttl)) {
             let (least, most) = (CACHE_TTL_SECONDS.start(), CACHE_TTL_SECONDS.end());
-            return Err(checks::invalid("cache_ttl_seconds", format!("`cache_ttl_seconds` must be {least} (10 seconds) to {most} (1 year)")));
+            return Err(checks::invalid(
+                "cache_ttl_seconds",
+                format!("`cache_ttl_seconds` must be {least} (10 seconds) to {most} (1 year)"),
+            ));
         }
         let name = name.map(|name| checks::name("name", &name)).transpose()?;
         let update = ProjectUpdate { name, mode, cache_enabled, cache_ttl_seconds };
         let caller = who.management();
         let changed = store::project_update(&self.db, caller.scope(), id, &update, clock::now());
-        let row = ask::store(Code::DirectoryUnavailable, changed).await.map_err(|fault| {
-            if fault.code() == Code::Conflict { fault.param("name") } else { fault }
-        })?;
+        let row = ask::store(Code::DirectoryUnavailable, changed)
+            .await
+            .map_err(|fault| if fault.code() == Code::Conflict { fault.param("name") } else { fault })?;
         tracing::info!(project.id = %id, by = %caller.key(), "a project was changed");
         Ok(row)
     }

@@ -14,7 +14,7 @@ use crate::app::caller::Management;
 use crate::app::checks::invalid;
 use crate::http::call_out::{CallDetailOut, CallOut, Outcome};
 use crate::http::edge::Refused;
-use crate::http::input::{self, Id, Params};
+use crate::http::input::{self, Id, NoParams, Params};
 
 const PAGE_USUAL: u32 = 50;
 /// Limit: calls on a page.
@@ -119,6 +119,7 @@ pub(super) async fn call_list(
 pub(super) async fn call_get(
     who: Management,
     State(control): State<Arc<Control>>,
+    _: NoParams,
     Id(id): Id<RequestId>,
 ) -> Result<Json<CallDetailOut>, Refused> {
     let row = control.call_get(&who, id).await?;

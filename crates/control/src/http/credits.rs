@@ -15,7 +15,7 @@ use crate::app::caller::{Management, Operator};
 use crate::app::checks::invalid;
 use crate::app::credits::{GrantNew, Granted};
 use crate::http::edge::Refused;
-use crate::http::input;
+use crate::http::input::{self, NoParams};
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
@@ -90,7 +90,7 @@ pub(super) struct GrantOut {
 /// The organization's credits
 #[utoipa::path(get, path = "/api/v1/credits", tag = "Credits",
     responses((status = 200, description = "Where the credit is.", body = CreditsOut)))]
-pub(super) async fn credits_get(who: Management, State(control): State<Arc<Control>>) -> Result<Json<CreditsOut>, Refused> {
+pub(super) async fn credits_get(who: Management, State(control): State<Arc<Control>>, _: NoParams) -> Result<Json<CreditsOut>, Refused> {
     Ok(Json(control.credits_balance(&who).await?.into()))
 }
 
@@ -105,6 +105,7 @@ pub(super) async fn credits_get(who: Management, State(control): State<Arc<Contr
 pub(super) async fn credits_grant(
     who: Operator,
     State(control): State<Arc<Control>>,
+    _: NoParams,
     headers: HeaderMap,
     input::Json(body): input::Json<GrantIn>,
 ) -> Result<(StatusCode, Json<GrantOut>), Refused> {

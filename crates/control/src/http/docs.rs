@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::future::{Ready, ready};
 
 use axum::body::Bytes;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::http::{HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -27,14 +27,14 @@ struct Operation<'a> {
 }
 
 /// Serves the page.
-pub(super) fn page(document: &OpenApi) -> impl Fn() -> Ready<([(HeaderName, HeaderValue); 5], Bytes)> + Clone + use<> {
+pub(super) fn page(document: &OpenApi) -> impl Fn() -> Ready<([(HeaderName, HeaderValue); 4], Bytes)> + Clone + use<> {
     let html = Bytes::from(html(&serde_json::to_value(document).unwrap_or_default()));
     let style_hash = STANDARD.encode(Sha256::digest(STYLE));
-    let policy = format!("default-src 'none'; style-src 'sha256-{style_hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    let policy =
+        format!("default-src 'none'; style-src 'sha256-{style_hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (CONTENT_SECURITY_POLICY, HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
     ];
@@ -52,7 +52,12 @@ fn html(document: &Value) -> String {
     navigation(&mut out, &tags, &operations);
     let version = escaped(text(&document["info"]["version"]));
     let about = prose(text(&document["info"]["description"]));
-    add(&mut out, format_args!("<main><h1>{title}</h1><p class=\"soft\">version {version} · <a href=\"/api/openapi.json\">openapi.json</a></p><p>{about}</p>"));
+    add(
+        &mut out,
+        format_args!(
+            "<main><h1>{title}</h1><p class=\"soft\">version {version} · <a href=\"/api/openapi.json\">openapi.json</a></p><p>{about}</p>"
+        ),
+    );
     for tag in &tags {
         let name = text(&tag["name"]);
         add(&mut out, format_args!("<h2>{}</h2><p class=\"soft\">{}</p>", escaped(name), prose(text(&tag["description"]))));
@@ -72,9 +77,7 @@ fn add(out: &mut String, parts: std::fmt::Arguments<'_>) {
 fn operations(document: &Value) -> Vec<Operation<'_>> {
     let paths = document["paths"].as_object().into_iter().flatten();
     paths
-        .flat_map(|(path, item)| {
-            METHODS.iter().filter_map(move |method| item.get(*method).map(|body| Operation { method, path, body }))
-        })
+        .flat_map(|(path, item)| METHODS.iter().filter_map(move |method| item.get(*method).map(|body| Operation { method, path, body })))
         .collect()
 }
 
@@ -102,10 +105,13 @@ impl Operation<'_> {
     fn write(&self, out: &mut String) {
         let (id, method, path) = (escaped(self.id()), self.method, escaped(self.path));
         let summary = escaped(text(&self.body["summary"]));
-        add(out, format_args!(
-            "<section id=\"{id}\"><h3>{summary}</h3><p><span class=\"method {method}\">{}</span><span class=\"path\">{path}</span></p>",
-            method.to_uppercase()
-        ));
+        add(
+            out,
+            format_args!(
+                "<section id=\"{id}\"><h3>{summary}</h3><p><span class=\"method {method}\">{}</span><span class=\"path\">{path}</span></p>",
+                method.to_uppercase()
+            ),
+        );
         let about = text(&self.body["description"]);
         if !about.is_empty() {
             add(out, format_args!("<p>{}</p>", prose(about)));
@@ -123,13 +129,16 @@ impl Operation<'_> {
         out.push_str("<h4>Parameters</h4><table>");
         for parameter in parameters {
             let need = if parameter["required"] == true { " <span class=\"need\">required</span>" } else { "" };
-            add(out, format_args!(
-                "<tr><td><code>{}</code>{need}</td><td>{}, {}</td><td>{}</td></tr>",
-                escaped(text(&parameter["name"])),
-                escaped(text(&parameter["in"])),
-                docs_schema::kind(&parameter["schema"]),
-                prose(text(&parameter["description"]))
-            ));
+            add(
+                out,
+                format_args!(
+                    "<tr><td><code>{}</code>{need}</td><td>{}, {}</td><td>{}</td></tr>",
+                    escaped(text(&parameter["name"])),
+                    escaped(text(&parameter["in"])),
+                    docs_schema::kind(&parameter["schema"]),
+                    prose(text(&parameter["description"]))
+                ),
+            );
         }
         out.push_str("</table>");
     }
@@ -163,7 +172,13 @@ fn errors(out: &mut String) {
     out.push_str("<h2 id=\"errors\">Errors</h2><p class=\"soft\">A refusal is a <a href=\"#schema-Problem\">Problem</a>. Its <code>code</code> is stable.</p><table>");
     for &code in Code::ALL {
         let status = service::http_status::of(code).as_u16();
-        add(out, format_args!("<tr id=\"error-{code}\"><td><code>{code}</code></td><td>{status}</td><td>{}</td></tr>", escaped(&edge::title(code))));
+        add(
+            out,
+            format_args!(
+                "<tr id=\"error-{code}\"><td><code>{code}</code></td><td>{status}</td><td>{}</td></tr>",
+                escaped(&edge::title(code))
+            ),
+        );
     }
     out.push_str("</table>");
 }

@@ -10,7 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use domain::{ApiKeyId, Code, Fault, OrganizationId, ProjectId, RequestId, UnixMicros};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::app::ask::not_found;
 use crate::app::checks::invalid;
@@ -34,6 +34,22 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
             let (path, reason) = text.split_once(": ").unwrap_or(("", text));
             Refused(wrong_field("query", path, reason))
         })
+    }
+}
+
+/// For routes that take no query parameters: each is unknown.
+pub(super) struct NoParams;
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl<S: Sync> FromRequestParts<S> for NoParams {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Params(Nothing {}) = Params::from_request_parts(parts, state).await?;
+        Ok(Self)
     }
 }
 
@@ -67,8 +83,13 @@ fn unread(refusal: BytesRejection) -> Fault {
 
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     let not_json = |error: serde_json::Error| Fault::new(Code::InvalidJson, format!("the body is not JSON: {error}"));
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(not_json)?;
+    // serde would take an array for a struct, field by field.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Fault::new(Code::InvalidRequest, "the body must be a JSON object"));
+    }
     let mut from = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut from).map_err(|error| {
+    serde_path_to_error::deserialize(&mut from).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
         if !cause.is_data() {
@@ -77,9 +98,7 @@ fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
         let text = cause.to_string();
         let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
         wrong_field("body", &path, reason)
-    })?;
-    from.end().map_err(not_json)?;
-    Ok(value)
+    })
 }
 
 /// `reason` is serde's; it names an unknown, missing or repeated field in backticks, which the path then lacks.
@@ -92,12 +111,19 @@ fn wrong_field(place: &str, path: &str, reason: &str) -> Fault {
     let param = match named {
         // serde_path_to_error counts an unknown field as part of the path already.
         Some(field) if parent.is_empty() || parent == field || parent.ends_with(&format!(".{field}")) => {
-            if parent.is_empty() { field.to_owned() } else { parent.to_owned() }
+            if parent.is_empty() {
+                field.to_owned()
+            } else {
+                parent.to_owned()
+            }
         }
         Some(field) => format!("{parent}.{field}"),
         None => parent.to_owned(),
     };
-    let fault = Fault::new(Code::InvalidRequest, if param.is_empty() { format!("{place}: {reason}") } else { format!("`{param}` in the {place}: {reason}") });
+    let fault = Fault::new(
+        Code::InvalidRequest,
+        if param.is_empty() { format!("{place}: {reason}") } else { format!("`{param}` in the {place}: {reason}") },
+    );
     if param.is_empty() { fault } else { fault.param(param) }
 }
 
@@ -110,22 +136,27 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// What an id names, for the answer that there is none.
 pub(super) trait Named: FromStr {
     const WHAT: &'static str;
+    const BEGINS: &'static str;
 }
 
 impl Named for ApiKeyId {
     const WHAT: &'static str = "API key";
+    const BEGINS: &'static str = Self::PREFIX;
 }
 
 impl Named for ProjectId {
     const WHAT: &'static str = "project";
+    const BEGINS: &'static str = Self::PREFIX;
 }
 
 impl Named for OrganizationId {
     const WHAT: &'static str = "organization";
+    const BEGINS: &'static str = Self::PREFIX;
 }
 
 impl Named for RequestId {
     const WHAT: &'static str = "call";
+    const BEGINS: &'static str = Self::PREFIX;
 }
 
 /// The id in a path. A misspelled one names nothing: the same 404 as an unknown one.
@@ -142,7 +173,7 @@ impl<T: Named, S: Send + Sync> FromRequestParts<S> for Id<T> {
 
 /// An id in a query or a body.
 pub(super) fn id<T: Named>(param: &str, text: Option<&str>) -> Result<Option<T>, Fault> {
-    let read = |text: &str| text.parse().map_err(|_| invalid(param, format!("`{param}` is not spelled like the id of a {}", T::WHAT)));
+    let read = |text: &str| text.parse().map_err(|_| invalid(param, format!("`{param}` must be an id that begins with `{}`", T::BEGINS)));
     text.map(read).transpose()
 }
 
@@ -207,15 +238,16 @@ mod tests {
             (r#"{"name":"a","inner":{"count":-1}}"#, Code::InvalidRequest, Some("inner.count")),
             (r#"{"name":"a","inner":{"cont":1}}"#, Code::InvalidRequest, Some("inner.cont")),
             (r#"{"name":"a","inner":{}}"#, Code::InvalidRequest, Some("inner.count")),
-            ("[]", Code::InvalidRequest, Some("name")),
+            ("[]", Code::InvalidRequest, None),
+            (r#" ["a",null]"#, Code::InvalidRequest, None),
+            ("7", Code::InvalidRequest, None),
+            (r#"{"nam":1"#, Code::InvalidJson, None),
             ("", Code::InvalidJson, None),
             (r#"{"name":"a"} x"#, Code::InvalidJson, None),
             (r#"{"name":"#, Code::InvalidJson, None),
         ] {
             let fault = parsed::<Body>(text.as_bytes()).unwrap_err();
-            if text != "[]" {
-                assert_eq!((fault.code(), fault.wrong_param()), (code, param), "{text}: {}", fault.say());
-            }
+            assert_eq!((fault.code(), fault.wrong_param()), (code, param), "{text}: {}", fault.say());
         }
     }
 
@@ -225,7 +257,9 @@ mod tests {
         assert_eq!(read("1970-01-02"), Some(86_400_000_000));
         assert_eq!(read("1970-01-01T00:00:01Z"), Some(1_000_000));
         assert_eq!(read("1970-01-01T02:00:00+02:00"), Some(0));
-        for text in ["", "now", "1970-01-01T01:00:00", "1970-01-01 01:00:00", "1970-13-01", "1970-01-01T00:00:00 02:00", "12", "é1970-01-01Z"] {
+        for text in
+            ["", "now", "1970-01-01T01:00:00", "1970-01-01 01:00:00", "1970-13-01", "1970-01-01T00:00:00 02:00", "12", "é1970-01-01Z"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -15,7 +15,7 @@ use crate::app::caller::{Developer, Management};
 use crate::app::checks::invalid;
 use crate::app::keys::{ApiKeyMade, ApiKeyNew};
 use crate::http::edge::Refused;
-use crate::http::input::{self, Id, Params};
+use crate::http::input::{self, Id, NoParams, Params};
 use crate::http::output;
 
 const PAGE_USUAL: u32 = 50;
@@ -198,6 +198,7 @@ pub(super) async fn key_list(
 pub(super) async fn key_create(
     who: Developer,
     State(control): State<Arc<Control>>,
+    _: NoParams,
     input::Json(body): input::Json<ApiKeyIn>,
 ) -> Result<(StatusCode, Json<ApiKeyMadeOut>), Refused> {
     let made = control.key_create(&who, key_new(body)?).await?;
@@ -213,6 +214,7 @@ pub(super) async fn key_create(
 pub(super) async fn key_revoke(
     who: Developer,
     State(control): State<Arc<Control>>,
+    _: NoParams,
     Id(id): Id<ApiKeyId>,
 ) -> Result<Json<ApiKeyOut>, Refused> {
     Ok(Json(control.key_revoke(&who, id).await?.into()))

@@ -57,10 +57,8 @@ pub(super) fn finished(mut document: OpenApi) -> OpenApi {
 pub(super) fn json(document: &OpenApi) -> impl Fn() -> Ready<([(HeaderName, HeaderValue); 2], Bytes)> + Clone + use<> {
     // A document of texts always has a JSON spelling.
     let bytes = Bytes::from(document.to_json().unwrap_or_default());
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
-    ];
+    let headers =
+        [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))];
     move || ready((headers.clone(), bytes.clone()))
 }
 

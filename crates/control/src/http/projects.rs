@@ -13,7 +13,7 @@ use crate::app::Control;
 use crate::app::caller::{Admin, Management};
 use crate::app::projects::ProjectChange;
 use crate::http::edge::Refused;
-use crate::http::input::{self, Id};
+use crate::http::input::{self, Id, NoParams};
 use crate::http::output;
 
 /// Who pays for a project's calls.
@@ -108,7 +108,7 @@ pub(super) struct ProjectIn {
 /// All projects
 #[utoipa::path(get, path = "/api/v1/projects", tag = "Projects",
     responses((status = 200, description = "Oldest first.", body = ProjectsOut)))]
-pub(super) async fn project_list(who: Management, State(control): State<Arc<Control>>) -> Result<Json<ProjectsOut>, Refused> {
+pub(super) async fn project_list(who: Management, State(control): State<Arc<Control>>, _: NoParams) -> Result<Json<ProjectsOut>, Refused> {
     let rows = control.project_list(&who).await?;
     Ok(Json(ProjectsOut { data: rows.into_iter().map(ProjectOut::from).collect() }))
 }
@@ -119,6 +119,7 @@ pub(super) async fn project_list(who: Management, State(control): State<Arc<Cont
 pub(super) async fn project_get(
     who: Management,
     State(control): State<Arc<Control>>,
+    _: NoParams,
     Id(id): Id<ProjectId>,
 ) -> Result<Json<ProjectOut>, Refused> {
     Ok(Json(control.project_get(&who, id).await?.into()))
@@ -133,6 +134,7 @@ pub(super) async fn project_get(
 pub(super) async fn project_update(
     who: Admin,
     State(control): State<Arc<Control>>,
+    _: NoParams,
     Id(id): Id<ProjectId>,
     input::Json(body): input::Json<ProjectIn>,
 ) -> Result<Json<ProjectOut>, Refused> {

@@ -3,7 +3,7 @@
 use domain::{Code, Fault};
 use serde_json::{Map, Value, json};
 
-use crate::chat::{ChatReply, Choice, Finish, FinishKind, PartKind};
+use crate::chat::{ChatReply, Choice, Finish, FinishKind, PartKind, Rest};
 use crate::dialect::{Bill, Dialect};
 use crate::marks;
 
@@ -26,16 +26,24 @@ pub(super) fn read(body: &[u8]) -> Result<ChatReply, Fault> {
         annotations.extend(cited);
     }
     let finish = message.stop_reason.map(|word| finish_of(&word, message.stop_sequence, message.stop_details.as_ref()));
+    let mut rest = message.rest;
+    for held in ["type", "role"] {
+        rest.shift_remove(held);
+    }
+    if let Some(details) = message.stop_details {
+        rest.insert("stop_details".to_owned(), details);
+    }
     Ok(ChatReply {
         from: Dialect::Anthropic,
         id: message.id,
         model: message.model,
         created: None,
-        choices: vec![Choice { index: 0, parts, finish, logprobs: None, annotations }],
+        choices: vec![Choice { index: 0, parts, finish, logprobs: None, annotations, rest: Map::new() }],
         usage: (!message.usage.is_empty()).then(|| message.usage.usage()),
         service_tier: message.usage.service_tier,
         provider_cost: None,
-        rest: Map::new(),
+        rest,
+        usage_rest: message.usage.rest,
     })
 }
 
@@ -88,7 +96,10 @@ pub(super) fn write(reply: &ChatReply, bill: Option<&Bill>) -> Vec<u8> {
                 content.push(json!({"type": "thinking", "thinking": thinking.text, "signature": proof}));
             }
             PartKind::ToolCall(call) => {
-                content.push(wire::tool_use(&marks::carry_on_id(&call.id, call.signature.as_deref()), &call.name, &call.arguments));
+                let id = marks::carry_on_id(&call.id, call.signature.as_deref());
+                let mut block = wire::tool_use(&id, &call.name, &call.arguments);
+                Rest::put(part.rest.as_deref(), Dialect::Anthropic, &mut block);
+                content.push(block);
             }
             // The SDK's answers hold no media.
             PartKind::Image(_) | PartKind::Audio(_) | PartKind::Video(_) | PartKind::File(_) => {}
@@ -109,7 +120,12 @@ pub(super) fn write(reply: &ChatReply, bill: Option<&Bill>) -> Vec<u8> {
     ] {
         out.insert(name.to_owned(), value);
     }
-    let usage = UsageOut::new(&reply.usage.unwrap_or_default(), bill);
+    let mut usage = UsageOut::new(&reply.usage.unwrap_or_default(), bill);
+    if reply.from == Dialect::Anthropic {
+        out.extend(reply.rest.clone());
+        let tier = reply.service_tier.as_ref().map(|tier| ("service_tier".to_owned(), json!(tier)));
+        usage.rest = Some(reply.usage_rest.clone().into_iter().chain(tier).collect());
+    }
     serde_json::to_vec(&Envelope { message: &out, usage }).unwrap_or_default()
 }
 

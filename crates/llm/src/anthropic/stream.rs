@@ -1,10 +1,10 @@
 //! Streams: a provider's events → deltas, and deltas → a client's events.
 
-use domain::{Code, Fault, Usage};
+use domain::{Fault, Usage};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::chat::{ChatDelta, Finish, FinishKind, PartKind, Signature};
+use crate::chat::{ChatDelta, Finish, FinishKind, PartKind, Rest, Signature};
 use crate::dialect::{Bill, Dialect, StreamEnd, StreamHead, StreamReader, StreamWriter, UpstreamFault};
 use crate::marks;
 use crate::sse::SseEvent;
@@ -56,15 +56,7 @@ impl StreamReader for Reader {
         if data.is_empty() || event.name == "ping" {
             return Ok(());
         }
-        let event: EventIn = serde_json::from_slice(data).map_err(|error| UpstreamFault {
-            code: Code::UpstreamInvalidResponse,
-            message: format!("the provider sent an event that is not JSON of its dialect: {error}"),
-            status: None,
-            provider_code: None,
-            provider_type: None,
-            param: None,
-            retry_after_ms: None,
-        })?;
+        let event: EventIn = serde_json::from_slice(data).map_err(UpstreamFault::unreadable)?;
         match event.kind.as_str() {
             "message_start" => {
                 let message = event.message;
@@ -166,6 +158,10 @@ impl Reader {
             (Kind::Raw { input, .. }, "input_json_delta") => input.push_str(&delta.partial_json),
             (Kind::Text { start }, "citations_delta") => {
                 let cited = delta.citation.as_ref().and_then(|citation| wire::citation(citation, *start, chars));
+                let fields = json!({"type": "citations_delta", "citation": delta.citation});
+                if let Value::Object(fields) = fields {
+                    out.push(ChatDelta::Native { choice: 0, rest: Box::new(Rest { dialect: Dialect::Anthropic, fields }) });
+                }
                 out.extend(cited.map(|annotation| ChatDelta::Annotation { choice: 0, annotation }));
             }
             _ => {}
@@ -218,6 +214,8 @@ pub(super) struct Writer {
     waiting: Vec<Waiting>,
     usage: Usage,
     finish: Option<Finish>,
+    /// Citations came in this dialect already.
+    native: bool,
 }
 
 #[derive(Serialize)]
@@ -239,6 +237,7 @@ impl Writer {
             waiting: Vec::new(),
             usage: Usage::default(),
             finish: None,
+            native: false,
         }
     }
 
@@ -360,7 +359,11 @@ impl StreamWriter for Writer {
                     self.whole(block, out);
                 }
             }
-            ChatDelta::Annotation { choice: 0, annotation } if self.open == Open::Text => {
+            ChatDelta::Native { choice: 0, rest } if rest.dialect == Dialect::Anthropic && self.open != Open::Nothing => {
+                self.native = true;
+                self.delta(&Value::Object(rest.fields.clone()), out);
+            }
+            ChatDelta::Annotation { choice: 0, annotation } if self.open == Open::Text && !self.native => {
                 let citation = json!({
                     "type": "web_search_result_location", "url": annotation.url, "title": annotation.title,
                     "cited_text": "", "encrypted_index": "",

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::chat::{ChatCall, Message, Part, PartKind, Role};
+use crate::chat::{ChatCall, Message, Part, PartKind, Rest, Role};
+use crate::dialect::Dialect;
 use crate::marks;
 use crate::outgoing::Dropped;
 use crate::restore::Restore;
@@ -103,6 +104,7 @@ impl Turns {
                 if let Some(cache) = &part.cache {
                     block["cache_control"] = wire::cache_value(cache);
                 }
+                Rest::put(part.rest.as_deref(), Dialect::Anthropic, &mut block);
                 blocks.push(block);
                 self.ids.push(id);
                 if !self.called.contains(&name) {
@@ -151,8 +153,9 @@ impl Turns {
 
     /// Puts results first, fills what is empty, and trims the end of a final assistant text.
     fn close(&mut self) {
-        if self.list.is_empty() {
-            self.list.push(("user", Vec::new()));
+        // The first turn must be the user's.
+        if self.list.first().is_none_or(|(role, _)| *role == "assistant") {
+            self.list.insert(0, ("user", Vec::new()));
         }
         for (role, content) in &mut self.list {
             if *role == "user" {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::billing::BillOut;
 use crate::chat::{
-    Annotation, CacheControl, FunctionTool, Media, Part, PartKind, Signature, Source, Thinking, ToolCall, ToolResult, WebSearch,
+    Annotation, CacheControl, FunctionTool, Media, Part, PartKind, Rest, Signature, Source, Thinking, ToolCall, ToolResult, WebSearch,
 };
 use crate::dialect::{Bill, Dialect};
 use crate::fields::{Fields, Path, count, maybe_count};
@@ -35,6 +35,8 @@ pub(super) struct MessageIn {
     pub(super) usage: UsageIn,
     #[serde(default)]
     pub(super) error: Option<Value>,
+    #[serde(flatten)]
+    pub(super) rest: Map<String, Value>,
 }
 
 /// One stream event; which fields are there depends on `type`.
@@ -100,6 +102,8 @@ pub(super) struct UsageIn {
     iterations: Option<Vec<UsageIn>>,
     #[serde(default)]
     pub(super) service_tier: Option<String>,
+    #[serde(flatten)]
+    pub(super) rest: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, Default)]
@@ -139,6 +143,7 @@ impl UsageIn {
         self.server_tool_use = later.server_tool_use.or(self.server_tool_use);
         self.iterations = later.iterations.or(self.iterations.take());
         self.service_tier = later.service_tier.or(self.service_tier.take());
+        self.rest.extend(later.rest);
     }
 
     /// Our counts: Anthropic's `input_tokens` leaves out what was read from and written to the cache.
@@ -180,6 +185,9 @@ pub(super) struct UsageOut {
     output_tokens_details: Option<OutputDetailsOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
     server_tool_use: Option<ServerToolsOut>,
+    /// What else the same dialect said, so that nothing is lost.
+    #[serde(flatten)]
+    pub(super) rest: Option<Map<String, Value>>,
     #[serde(flatten)]
     bill: Option<BillOut>,
 }
@@ -216,6 +224,7 @@ impl UsageOut {
             output_tokens: usage.output,
             output_tokens_details: (usage.reasoning > 0).then_some(OutputDetailsOut { thinking_tokens: usage.reasoning }),
             server_tool_use: (usage.searches > 0).then_some(ServerToolsOut { web_search_requests: usage.searches, web_fetch_requests: 0 }),
+            rest: None,
             bill: bill.map(BillOut::from),
         }
     }
@@ -254,7 +263,7 @@ fn read_block(value: Value, place: Path<'_>) -> Result<Part, Fault> {
             let title = fields.string("title")?;
             let source = fields.peek("source").and_then(|source| source.get("type")).and_then(Value::as_str);
             if source == Some("content") {
-                raw(&kind, fields, title)
+                raw(&kind, &mut fields, title)
             } else {
                 let mut file = read_source(&mut fields)?;
                 file.name = title;
@@ -281,14 +290,15 @@ fn read_block(value: Value, place: Path<'_>) -> Result<Part, Fault> {
             let is_error = fields.boolean("is_error")?.unwrap_or(false);
             PartKind::ToolResult(ToolResult { call_id: marks::split_id(&call_id).0.to_owned(), name: None, parts, is_error })
         }
-        _ => raw(&kind, fields, None),
+        _ => raw(&kind, &mut fields, None),
     };
-    Ok(Part { kind, cache })
+    let rest = Rest::of(HERE, fields.rest());
+    Ok(Part { kind, cache, rest })
 }
 
 /// A block that only Anthropic knows.
-fn raw(kind: &str, fields: Fields<'_>, title: Option<String>) -> PartKind {
-    let mut map = fields.rest();
+fn raw(kind: &str, fields: &mut Fields<'_>, title: Option<String>) -> PartKind {
+    let mut map = std::mem::take(fields.left());
     map.shift_insert(0, "type".to_owned(), json!(kind));
     if let Some(title) = title {
         map.insert("title".to_owned(), json!(title));
@@ -331,6 +341,7 @@ pub(super) fn write_part(part: &Part) -> Option<Value> {
     if let Some(cache) = &part.cache {
         value["cache_control"] = cache_value(cache);
     }
+    Rest::put(part.rest.as_deref(), HERE, &mut value);
     Some(value)
 }
 
@@ -455,7 +466,7 @@ pub(super) fn answer_block(block: &Value, at: u64) -> (Option<Part>, Vec<Annotat
             let said = text("text");
             let end = at.saturating_add(u64::try_from(said.chars().count()).unwrap_or(0));
             let cited = block.get("citations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            return (Some(Part::text(said)), cited.iter().filter_map(|value| citation(value, at, end)).collect());
+            return (Some(with_rest(PartKind::Text(said), block)), cited.iter().filter_map(|value| citation(value, at, end)).collect());
         }
         Some("thinking") => {
             let signature = Some(text("signature")).filter(|proof| !proof.is_empty());
@@ -472,7 +483,18 @@ pub(super) fn answer_block(block: &Value, at: u64) -> (Option<Part>, Vec<Annotat
         Some(_) => PartKind::Raw { dialect: HERE, value: block.clone() },
         None => return (None, Vec::new()),
     };
-    (Some(kind.into()), Vec::new())
+    (Some(with_rest(kind, block)), Vec::new())
+}
+
+/// What our kinds do not hold of a block.
+fn with_rest(kind: PartKind, block: &Value) -> Part {
+    const HELD: &[&str] = &["type", "text", "thinking", "signature", "data", "id", "name", "input"];
+    let mut part = Part::from(kind);
+    if let (Value::Object(map), false) = (block, matches!(part.kind, PartKind::Raw { .. })) {
+        let left = map.iter().filter(|(key, value)| !HELD.contains(&key.as_str()) && !value.is_null());
+        part.rest = Rest::of(HERE, left.map(|(key, value)| (key.clone(), value.clone())).collect());
+    }
+    part
 }
 
 /// A citation of a web page; others point into the caller's documents, which OpenAI's annotations cannot say.

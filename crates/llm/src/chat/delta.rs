@@ -3,7 +3,7 @@
 use domain::Usage;
 use serde_json::Value;
 
-use crate::chat::{Annotation, Finish, Part, Signature};
+use crate::chat::{Annotation, Finish, Part, Rest, Signature};
 
 /// One step of a streamed answer. `choice` is the answer's index, `index` counts the tool calls within it.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +78,14 @@ pub enum ChatDelta {
         choice: u32,
         /// The block.
         part: Part,
+    },
+    /// Something that only its own dialect understands: fields of Gemini's candidate, or Anthropic's delta of the open
+    /// block.
+    Native {
+        /// Which answer.
+        choice: u32,
+        /// The fields.
+        rest: Box<Rest>,
     },
     /// A source is cited.
     Annotation {

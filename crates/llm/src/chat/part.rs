@@ -1,6 +1,6 @@
 //! What a message is made of.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::dialect::Dialect;
 
@@ -11,11 +11,38 @@ pub struct Part {
     pub kind: PartKind,
     /// A prompt-cache marker on it.
     pub cache: Option<CacheControl>,
+    /// What else stood on the block, for a target of the same dialect.
+    pub rest: Option<Box<Rest>>,
+}
+
+/// Fields that only their own dialect understands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rest {
+    /// Whose fields they are.
+    pub dialect: Dialect,
+    /// The fields as they stood.
+    pub fields: Map<String, Value>,
+}
+
+impl Rest {
+    /// None when there are no fields.
+    pub(crate) fn of(dialect: Dialect, fields: Map<String, Value>) -> Option<Box<Self>> {
+        (!fields.is_empty()).then(|| Box::new(Self { dialect, fields }))
+    }
+
+    /// Adds the fields to an object of the same dialect; fields that it has already stay.
+    pub(crate) fn put(rest: Option<&Self>, dialect: Dialect, object: &mut Value) {
+        if let (Some(rest), Value::Object(map)) = (rest.filter(|rest| rest.dialect == dialect), object) {
+            for (name, value) in &rest.fields {
+                map.entry(name.as_str()).or_insert_with(|| value.clone());
+            }
+        }
+    }
 }
 
 impl From<PartKind> for Part {
     fn from(kind: PartKind) -> Self {
-        Self { kind, cache: None }
+        Self { kind, cache: None, rest: None }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct ChatReply {
     pub provider_cost: Option<String>,
     /// Top-level fields that this model does not know.
     pub rest: Map<String, Value>,
+    /// Fields of the usage object that [`Usage`] does not know.
+    pub usage_rest: Map<String, Value>,
 }
 
 /// One answer.
@@ -42,6 +44,8 @@ pub struct Choice {
     pub logprobs: Option<Value>,
     /// Sources cited.
     pub annotations: Vec<Annotation>,
+    /// Further fields of the answer in its own dialect.
+    pub rest: Map<String, Value>,
 }
 
 /// A cited web page; `start` and `end` are character offsets into the answer's text.

@@ -3,7 +3,7 @@
 use domain::{Code, Fault};
 use serde_json::{Map, Value, json};
 
-use crate::classify::{code_of, plain_message};
+use crate::classify::code_of;
 use crate::dialect::UpstreamFault;
 
 pub(super) fn read(status: u16, body: &[u8]) -> UpstreamFault {
@@ -15,18 +15,7 @@ pub(super) fn read(status: u16, body: &[u8]) -> UpstreamFault {
     });
     match value.as_ref().and_then(|value| value.get("error")) {
         Some(error) => from_error(status, error),
-        None => {
-            let message = plain_message(status, body);
-            UpstreamFault {
-                code: code_of(status, &[&message]),
-                message,
-                status: Some(status),
-                provider_code: None,
-                provider_type: None,
-                param: None,
-                retry_after_ms: None,
-            }
-        }
+        None => UpstreamFault::plain(status, body),
     }
 }
 

@@ -4,7 +4,7 @@ use domain::{Code, Fault};
 use serde_json::{Map, Value, json};
 
 use crate::chat::{
-    ChatCall, Effort, FunctionTool, JsonSchema, Message, Part, PartKind, Reasoning, ReasoningMode, ResponseFormat, Role, Sampling,
+    ChatCall, Effort, FunctionTool, JsonSchema, Message, Part, PartKind, Reasoning, ReasoningMode, ResponseFormat, Rest, Role, Sampling,
     Thinking, Tool, ToolCall, ToolChoice, ToolResult, WebSearch,
 };
 use crate::dialect::{CallPath, Dialect, Outgoing, Target};
@@ -117,6 +117,7 @@ impl Reader {
         if let Some(signature) = signature {
             out.push(PartKind::Thinking(Thinking { text: String::new(), signature: Some(wire::read_signature(signature)) }).into());
         }
+        let before = out.len();
         if let Some(text) = text {
             out.push(Part::text(text));
         } else if let Some(value) = fields.object("inlineData")? {
@@ -133,10 +134,13 @@ impl Reader {
             let response = Fields::of(Value::Object(value), fields.at("functionResponse"))?;
             out.push(PartKind::ToolResult(self.response(response)?).into());
         } else {
-            let rest = fields.rest();
+            let rest = std::mem::take(fields.left());
             if !rest.is_empty() {
                 out.push(PartKind::Raw { dialect: HERE, value: Value::Object(rest) }.into());
             }
+        }
+        if let [.., part] = &mut out[before..] {
+            part.rest = Rest::of(HERE, fields.rest());
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use domain::{Code, Fault};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::chat::{ChatReply, Choice, Finish, FinishKind, Part, PartKind, ToolCall};
+use crate::chat::{ChatReply, Choice, Finish, FinishKind, Part, PartKind, Rest, ToolCall};
 use crate::dialect::{Bill, Dialect};
 use crate::marks;
 
@@ -23,8 +23,16 @@ pub(super) fn read(body: &[u8]) -> Result<ChatReply, Fault> {
     let mut choices: Vec<Choice> = candidates.into_iter().enumerate().map(|(at, one)| read_candidate(one, at, &id)).collect();
     if choices.is_empty() {
         let feedback = reply.prompt_feedback.ok_or_else(|| not_ours("it has no candidates".to_owned()))?;
-        choices.push(Choice { index: 0, parts: Vec::new(), finish: Some(blocked(feedback)), logprobs: None, annotations: Vec::new() });
+        choices.push(Choice {
+            index: 0,
+            parts: Vec::new(),
+            finish: Some(blocked(feedback)),
+            logprobs: None,
+            annotations: Vec::new(),
+            rest: Map::new(),
+        });
     }
+    let usage_rest = reply.usage_metadata.as_ref().map(|usage| usage.native()).unwrap_or_default();
     Ok(ChatReply {
         from: Dialect::Gemini,
         id,
@@ -34,7 +42,8 @@ pub(super) fn read(body: &[u8]) -> Result<ChatReply, Fault> {
         usage: reply.usage_metadata.map(|usage| usage.usage(searches)),
         service_tier: None,
         provider_cost: None,
-        rest: Map::new(),
+        rest: reply.rest,
+        usage_rest,
     })
 }
 
@@ -44,8 +53,9 @@ pub(super) fn blocked(feedback: FeedbackIn) -> Finish {
     Finish { detail: feedback.block_reason_message, ..Finish::new(FinishKind::ContentFilter, raw) }
 }
 
-fn read_candidate(candidate: CandidateIn, at: usize, reply_id: &str) -> Choice {
+fn read_candidate(mut candidate: CandidateIn, at: usize, reply_id: &str) -> Choice {
     let index = u32::try_from(candidate.index.unwrap_or_else(|| u64::try_from(at).unwrap_or(0))).unwrap_or(0);
+    let rest = candidate.native();
     let mut parts = Vec::new();
     let mut calls = 0;
     for part in candidate.content.and_then(|content| content.parts).into_iter().flatten() {
@@ -59,11 +69,12 @@ fn read_candidate(candidate: CandidateIn, at: usize, reply_id: &str) -> Choice {
         logprobs: candidate.logprobs_result.as_ref().map(wire::logprobs_in),
         annotations: candidate.grounding_metadata.as_ref().map(|value| wire::annotations(value, &text)).unwrap_or_default(),
         parts,
+        rest,
     }
 }
 
 /// One part of an answer; `calls` counts the function calls of this answer.
-pub(super) fn read_part(part: PartIn, (reply_id, choice, calls): (&str, u32, &mut u32), out: &mut Vec<Part>) {
+pub(super) fn read_part(mut part: PartIn, (reply_id, choice, calls): (&str, u32, &mut u32), out: &mut Vec<Part>) {
     let mut kind = if let Some(call) = part.function_call {
         let id = call_id(&call, reply_id, choice, *calls);
         *calls += 1;
@@ -84,12 +95,12 @@ pub(super) fn read_part(part: PartIn, (reply_id, choice, calls): (&str, u32, &mu
     }
     if let Some(text) = part.text {
         if !text.is_empty() {
-            out.push(Part::text(text));
+            out.push(Part { rest: Rest::of(Dialect::Gemini, std::mem::take(&mut part.rest)), ..Part::text(text) });
         }
     } else if kind.is_none() && !part.rest.is_empty() {
-        kind = Some(PartKind::Raw { dialect: Dialect::Gemini, value: Value::Object(part.rest) });
+        kind = Some(PartKind::Raw { dialect: Dialect::Gemini, value: Value::Object(std::mem::take(&mut part.rest)) });
     }
-    out.extend(kind.map(Part::from));
+    out.extend(kind.map(|kind| Part { rest: Rest::of(Dialect::Gemini, part.rest), ..kind.into() }));
 }
 
 /// The call's id: Google's, or one made of the answer's id, so that it is unique in a conversation without randomness.
@@ -142,14 +153,22 @@ pub(super) struct ReplyOut<'a> {
     pub(super) usage_metadata: Option<UsageOut>,
     pub(super) model_version: &'a str,
     pub(super) response_id: &'a str,
+    #[serde(flatten)]
+    pub(super) rest: Option<&'a Map<String, Value>>,
 }
 
 pub(super) fn write(reply: &ChatReply, bill: Option<&Bill>) -> Vec<u8> {
+    let same = reply.from == Dialect::Gemini;
+    let mut usage = reply.usage.as_ref().map(|usage| UsageOut::new(usage, bill));
+    if let Some(usage) = usage.as_mut().filter(|_| same) {
+        usage.rest = Some(reply.usage_rest.clone());
+    }
     let out = ReplyOut {
         candidates: reply.choices.iter().map(|choice| write_candidate(choice, reply.from)).collect(),
-        usage_metadata: reply.usage.as_ref().map(|usage| UsageOut::new(usage, bill)),
+        usage_metadata: usage,
         model_version: &reply.model,
         response_id: &reply.id,
+        rest: same.then_some(&reply.rest),
     };
     serde_json::to_vec(&out).unwrap_or_default()
 }
@@ -168,7 +187,9 @@ fn write_candidate(choice: &Choice, from: Dialect) -> Value {
     if let Some(logprobs) = &choice.logprobs {
         out["logprobsResult"] = wire::logprobs_out(logprobs);
     }
-    if !choice.annotations.is_empty() {
+    if let (Dialect::Gemini, Value::Object(map)) = (from, &mut out) {
+        map.extend(choice.rest.clone());
+    } else if !choice.annotations.is_empty() {
         let chunks: Vec<Value> =
             choice.annotations.iter().map(|source| json!({"web": {"uri": source.url, "title": source.title}})).collect();
         out["groundingMetadata"] = json!({"groundingChunks": chunks});

@@ -1,9 +1,9 @@
 //! Streams: a provider's partial answers → deltas, and deltas → a client's partial answers.
 
-use domain::{Code, Fault, Usage};
-use serde_json::{Value, json};
+use domain::{Fault, Usage};
+use serde_json::{Map, Value, json};
 
-use crate::chat::{ChatDelta, Finish, FinishKind, Part, PartKind, Thinking};
+use crate::chat::{ChatDelta, Finish, FinishKind, Part, PartKind, Rest, Thinking};
 use crate::dialect::{Bill, Dialect, StreamEnd, StreamHead, StreamReader, StreamWriter, UpstreamFault};
 use crate::sse::SseEvent;
 
@@ -36,15 +36,7 @@ impl StreamReader for Reader {
         if data.is_empty() {
             return Ok(());
         }
-        let reply: ReplyIn = serde_json::from_slice(data).map_err(|error| UpstreamFault {
-            code: Code::UpstreamInvalidResponse,
-            message: format!("the provider sent a chunk that is not JSON of its dialect: {error}"),
-            status: None,
-            provider_code: None,
-            provider_type: None,
-            param: None,
-            retry_after_ms: None,
-        })?;
+        let reply: ReplyIn = serde_json::from_slice(data).map_err(UpstreamFault::unreadable)?;
         if let Some(error) = reply.error.as_ref().filter(|error| !error.is_null()) {
             return Err(fault::from_error(0, error));
         }
@@ -74,13 +66,14 @@ impl StreamReader for Reader {
 }
 
 impl Reader {
-    fn read_candidate(&mut self, candidate: CandidateIn, at: usize, out: &mut Vec<ChatDelta>) {
+    fn read_candidate(&mut self, mut candidate: CandidateIn, at: usize, out: &mut Vec<ChatDelta>) {
         let index = u32::try_from(candidate.index.unwrap_or_else(|| u64::try_from(at).unwrap_or(0))).unwrap_or(0);
         let place = self.answers.iter().position(|answer| answer.index == index).unwrap_or_else(|| {
             self.answers.push(Answer { index, ..Answer::default() });
             self.answers.len() - 1
         });
         let answer = &mut self.answers[place];
+        let native = candidate.native();
         for part in candidate.content.and_then(|content| content.parts).into_iter().flatten() {
             let first = answer.calls;
             let mut parts = Vec::new();
@@ -88,6 +81,9 @@ impl Reader {
             for part in parts {
                 push_part(index, first, part, answer, out);
             }
+        }
+        if let Some(rest) = Rest::of(Dialect::Gemini, native) {
+            out.push(ChatDelta::Native { choice: index, rest });
         }
         if let Some(grounding) = &candidate.grounding_metadata {
             self.searches = self.searches.max(wire::searches(grounding));
@@ -143,15 +139,17 @@ pub(super) struct Writer {
     calls: Vec<Gathered>,
     ends: Vec<(u32, Finish)>,
     usage: Option<Usage>,
+    /// Fields of candidates in this dialect, for the last chunk.
+    native: Vec<(u32, Map<String, Value>)>,
 }
 
 impl Writer {
     pub(super) fn new(head: StreamHead) -> Self {
-        Self { head, calls: Vec::new(), ends: Vec::new(), usage: None }
+        Self { head, calls: Vec::new(), ends: Vec::new(), usage: None, native: Vec::new() }
     }
 
     fn send(&self, candidates: Vec<Value>, usage: Option<UsageOut>, out: &mut Vec<u8>) {
-        let reply = ReplyOut { candidates, usage_metadata: usage, model_version: &self.head.model, response_id: &self.head.id };
+        let reply = ReplyOut { candidates, usage_metadata: usage, model_version: &self.head.model, response_id: &self.head.id, rest: None };
         out.extend_from_slice(b"data: ");
         out.extend_from_slice(&serde_json::to_vec(&reply).unwrap_or_default());
         out.extend_from_slice(b"\n\n");
@@ -210,6 +208,15 @@ impl StreamWriter for Writer {
                 }
             }
             ChatDelta::Block { choice, part } => self.parts(*choice, std::slice::from_ref(part), out),
+            ChatDelta::Native { choice, rest } if rest.dialect == Dialect::Gemini => {
+                match self.native.iter_mut().find(|(index, _)| index == choice) {
+                    Some((_, fields)) => fields.extend(rest.fields.clone()),
+                    None => self.native.push((*choice, rest.fields.clone())),
+                }
+            }
+            ChatDelta::Native { .. } => {}
+            // The whole grounding goes out at the end.
+            ChatDelta::Annotation { .. } if !self.native.is_empty() => {}
             ChatDelta::Annotation { choice, annotation } => {
                 let chunk = json!({"web": {"uri": annotation.url, "title": annotation.title}});
                 self.send(vec![json!({"index": choice, "groundingMetadata": {"groundingChunks": [chunk]}})], None, out);
@@ -233,7 +240,12 @@ impl StreamWriter for Writer {
         if self.ends.is_empty() {
             self.ends.push((0, Finish::new(FinishKind::Stop, "STOP")));
         }
-        let candidates = self.ends.iter().map(|(choice, finish)| end_of(*choice, finish)).collect();
+        let mut candidates: Vec<Value> = self.ends.iter().map(|(choice, finish)| end_of(*choice, finish)).collect();
+        for (choice, fields) in std::mem::take(&mut self.native) {
+            if let Some(Value::Object(candidate)) = candidates.iter_mut().find(|candidate| candidate["index"] == choice) {
+                candidate.extend(fields);
+            }
+        }
         let usage = usage.or(self.usage.as_ref()).map(|usage| UsageOut::new(usage, bill));
         self.send(candidates, usage, out);
     }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use crate::chat::{ChatCall, Part, PartKind, Role, ToolResult};
+use crate::chat::{ChatCall, Part, PartKind, Rest, Role, ToolResult};
 use crate::dialect::Target;
 use crate::outgoing::Dropped;
 use crate::restore::Restore;
@@ -57,8 +57,9 @@ pub(super) fn write(call: &ChatCall, target: &Target<'_>, restore: &Restore, dro
         }
     }
     turns.release();
-    if turns.list.is_empty() {
-        turns.list.push(("user", vec![json!({"text": "."})]));
+    // The first turn must be the user's.
+    if turns.list.first().is_none_or(|(role, _)| *role == "model") {
+        turns.list.insert(0, ("user", vec![json!({"text": "."})]));
     }
     let contents = turns.list.into_iter().map(|(role, parts)| json!({"role": role, "parts": parts})).collect();
     (system, contents)
@@ -99,6 +100,7 @@ impl Turns<'_> {
                 PartKind::ToolResult(result) => results.push(self.result(result, index, &mut said)),
                 PartKind::Image(image) => match wire::media_part(part) {
                     Some(mut value) => {
+                        Rest::put(part.rest.as_deref(), HERE, &mut value);
                         if let Some(level) = image.detail.as_deref().and_then(resolution).filter(|_| self.tool_ids) {
                             value["mediaResolution"] = json!({"level": level});
                         }
@@ -109,7 +111,10 @@ impl Turns<'_> {
                 // An empty text says nothing and is refused.
                 PartKind::Text(text) if text.is_empty() => {}
                 _ => match wire::media_part(part) {
-                    Some(value) => said.push(value),
+                    Some(mut value) => {
+                        Rest::put(part.rest.as_deref(), HERE, &mut value);
+                        said.push(value);
+                    }
                     None => dropped.add(self.call.part_path(index, at)),
                 },
             }

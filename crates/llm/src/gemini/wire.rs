@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::billing::{CostDetails, Dollars};
-use crate::chat::{Annotation, Media, Part, PartKind, Signature, Source, Thinking};
+use crate::chat::{Annotation, Media, Part, PartKind, Rest, Signature, Source, Thinking};
 use crate::dialect::{Bill, Dialect};
 use crate::fields::{count, maybe_count, whole_number};
 use crate::media;
@@ -32,6 +32,8 @@ pub(super) struct ReplyIn {
     pub(super) response_id: Option<String>,
     #[serde(default)]
     pub(super) error: Option<Value>,
+    #[serde(flatten)]
+    pub(super) rest: Map<String, Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,6 +60,19 @@ pub(super) struct CandidateIn {
     pub(super) grounding_metadata: Option<Value>,
     #[serde(default)]
     pub(super) logprobs_result: Option<Value>,
+    #[serde(flatten)]
+    pub(super) rest: Map<String, Value>,
+}
+
+impl CandidateIn {
+    /// What our model does not hold, with the whole grounding, of which it holds only a part.
+    pub(super) fn native(&mut self) -> Map<String, Value> {
+        let mut rest = std::mem::take(&mut self.rest);
+        if let Some(grounding) = &self.grounding_metadata {
+            rest.insert("groundingMetadata".to_owned(), grounding.clone());
+        }
+        rest
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,9 +137,11 @@ pub(super) struct UsageIn {
     prompt_tokens_details: Option<Vec<ModalityIn>>,
     #[serde(default)]
     candidates_tokens_details: Option<Vec<ModalityIn>>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ModalityIn {
     #[serde(default)]
@@ -134,6 +151,19 @@ struct ModalityIn {
 }
 
 impl UsageIn {
+    /// What our counts do not hold.
+    pub(super) fn native(&self) -> Map<String, Value> {
+        let mut rest = self.rest.clone();
+        for (name, details) in
+            [("promptTokensDetails", &self.prompt_tokens_details), ("candidatesTokensDetails", &self.candidates_tokens_details)]
+        {
+            if let Some(Ok(details)) = details.as_ref().map(serde_json::to_value) {
+                rest.insert(name.to_owned(), details);
+            }
+        }
+        rest
+    }
+
     /// Our counts. Thoughts come on top of the candidates unless the total shows that they are in them already.
     pub(super) fn usage(&self, searches: u64) -> Usage {
         let input = self.prompt_token_count.saturating_add(self.tool_use_prompt_token_count);
@@ -171,6 +201,9 @@ pub(super) struct UsageOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     cached_content_token_count: Option<u64>,
     total_token_count: u64,
+    /// What else the same dialect said, so that nothing is lost.
+    #[serde(flatten)]
+    pub(super) rest: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<Dollars>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,6 +221,7 @@ impl UsageOut {
             thoughts_token_count: (usage.reasoning > 0).then_some(usage.reasoning),
             cached_content_token_count: (usage.cached_input > 0).then_some(usage.cached_input),
             total_token_count: usage.total(),
+            rest: None,
             cost: bill.map(|bill| Dollars(bill.cost)),
             charged: bill.map(|bill| Dollars(bill.charged)),
             cost_details: bill.map(|bill| CostDetails { cost_nano_usd: bill.cost.0, charged_nano_usd: bill.charged.0 }),
@@ -310,6 +344,7 @@ pub(super) fn answer_parts(parts: &[Part]) -> Vec<Value> {
                 None => continue,
             },
         };
+        Rest::put(part.rest.as_deref(), HERE, &mut value);
         if let Some(signature) = carried.take()
             && value.get("thoughtSignature").is_none()
         {

@@ -3,7 +3,7 @@
 use domain::{Code, Fault};
 use serde_json::{Map, Value, json};
 
-use crate::classify::{code_of, plain_message};
+use crate::classify::code_of;
 use crate::dialect::UpstreamFault;
 
 pub(super) fn read(status: u16, body: &[u8]) -> UpstreamFault {
@@ -17,18 +17,7 @@ pub(super) fn read(status: u16, body: &[u8]) -> UpstreamFault {
         Some(Value::Object(map)) => {
             from_error(status, map.get("error").filter(|error| !error.is_null()).unwrap_or(&Value::Object(map.clone())))
         }
-        _ => {
-            let message = plain_message(status, body);
-            UpstreamFault {
-                code: code_of(status, &[&message]),
-                message,
-                status: Some(status),
-                provider_code: None,
-                provider_type: None,
-                param: None,
-                retry_after_ms: None,
-            }
-        }
+        _ => UpstreamFault::plain(status, body),
     }
 }
 

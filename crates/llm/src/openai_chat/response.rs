@@ -28,6 +28,7 @@ pub(super) fn read(body: &[u8]) -> Result<ChatReply, Fault> {
         service_tier: reply.service_tier,
         provider_cost,
         rest: reply.rest,
+        usage_rest: Map::new(),
     })
 }
 
@@ -46,6 +47,7 @@ fn read_choice(choice: ChoiceIn) -> Result<Choice, Fault> {
         finish: choice.finish_reason.map(|word| finish_of(&word, calls)),
         logprobs: choice.logprobs.filter(|value| !value.is_null()),
         annotations,
+        rest: Map::new(),
     })
 }
 

@@ -46,15 +46,7 @@ impl StreamReader for Reader {
             self.done = true;
             return Ok(());
         }
-        let chunk: ReplyIn = serde_json::from_slice(data).map_err(|error| UpstreamFault {
-            code: domain::Code::UpstreamInvalidResponse,
-            message: format!("the provider sent a chunk that is not JSON of its dialect: {error}"),
-            status: None,
-            provider_code: None,
-            provider_type: None,
-            param: None,
-            retry_after_ms: None,
-        })?;
+        let chunk: ReplyIn = serde_json::from_slice(data).map_err(UpstreamFault::unreadable)?;
         let inner = chunk.x_groq.as_ref().and_then(|groq| groq.error.as_ref());
         if let Some(error) = chunk.error.as_ref().or(inner).filter(|error| !error.is_null()) {
             return Err(fault::from_error(0, error));
@@ -309,8 +301,8 @@ impl StreamWriter for Writer {
                 let native = native.map(|raw| format!(",\"native_finish_reason\":{}", json!(raw))).unwrap_or_default();
                 self.chunk(*choice, json!({}), &format!("\"logprobs\":null,\"finish_reason\":\"{word}\"{native}"), out);
             }
-            // Held back: only clients that asked get it, in the last chunk.
-            ChatDelta::Usage(_) => {}
+            // Usage is held back: only clients that asked get it, in the last chunk.
+            ChatDelta::Usage(_) | ChatDelta::Native { .. } => {}
         }
     }
 

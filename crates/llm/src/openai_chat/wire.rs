@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::billing::BillOut;
 use crate::chat::{
-    CacheControl, ChatCall, FunctionTool, Media, Message, Part, PartKind, ResponseFormat, Role, Signature, Source, Thinking, ToolCall,
-    ToolChoice, ToolResult, WebSearch,
+    CacheControl, ChatCall, FunctionTool, Media, Message, Part, PartKind, ResponseFormat, Rest, Role, Signature, Source, Thinking,
+    ToolCall, ToolChoice, ToolResult, WebSearch,
 };
 use crate::dialect::{Bill, Dialect};
 use crate::fields::{Fields, Path, count, maybe_count};
@@ -405,12 +405,13 @@ fn read_part(value: Value, place: Path<'_>) -> Result<Part, Fault> {
             PartKind::File(read_file(inner)?)
         }
         _ => {
-            let mut value = fields.rest();
+            let mut value = std::mem::take(fields.left());
             value.insert("type".to_owned(), Value::String(kind));
             PartKind::Raw { dialect: Dialect::OpenAiChat, value: Value::Object(value) }
         }
     };
-    Ok(Part { kind, cache })
+    let rest = Rest::of(Dialect::OpenAiChat, fields.rest());
+    Ok(Part { kind, cache, rest })
 }
 
 fn read_file(mut fields: Fields<'_>) -> Result<Media, Fault> {
@@ -484,7 +485,7 @@ pub(super) fn read_tool_calls(fields: &mut Fields<'_>, message: usize, parts: &m
         let mut function = Fields::of(function, call.at("function"))?;
         let name = function.need_string("name")?;
         let arguments = arguments_text(function.take("arguments"));
-        parts.push(Part { kind: PartKind::ToolCall(ToolCall { id, name, arguments, signature }), cache });
+        parts.push(Part { kind: PartKind::ToolCall(ToolCall { id, name, arguments, signature }), cache, rest: None });
     }
     if let Some(older) = fields.object("function_call")? {
         let place = fields.at("function_call");
@@ -511,7 +512,9 @@ pub(super) fn write_messages(call: &ChatCall, names: &Names<'_>, dropped: &mut D
                 let mut plain: Vec<Value> = Vec::new();
                 for (at, part) in message.parts.iter().enumerate() {
                     if let PartKind::ToolResult(result) = &part.kind {
-                        out.push(write_result(result, &last_call, &mut plain));
+                        if !write_result(result, &last_call, &mut out, &mut plain) {
+                            dropped.add(call.part_path(index, at));
+                        }
                         dropped.add_if(result.is_error, &format!("{}.is_error", call.part_path(index, at)));
                         continue;
                     }
@@ -565,9 +568,10 @@ fn collapse(mut parts: Vec<Value>) -> Value {
     Value::Array(parts)
 }
 
-/// A `tool` message. It can hold only text: media goes into the user message behind the results.
-fn write_result(result: &ToolResult, last_call: &str, media_out: &mut Vec<Value>) -> Value {
-    let mut text = String::new();
+/// A `tool` message. It can hold only text: media goes into the user message behind the results. False if something
+/// could not be said at all.
+fn write_result(result: &ToolResult, last_call: &str, out: &mut Vec<Value>, media_out: &mut Vec<Value>) -> bool {
+    let (mut text, mut whole) = (String::new(), true);
     for part in &result.parts {
         match &part.kind {
             PartKind::Text(piece) => {
@@ -576,11 +580,15 @@ fn write_result(result: &ToolResult, last_call: &str, media_out: &mut Vec<Value>
                 }
                 text.push_str(piece);
             }
-            _ => media_out.extend(write_part(part, &Names { restore: &Restore::default(), thinks: false, same: false })),
+            _ => match write_part(part, &Names { restore: &Restore::default(), thinks: false, same: false }) {
+                Some(value) => media_out.push(value),
+                None => whole = false,
+            },
         }
     }
     let id = if result.call_id.is_empty() { last_call } else { &result.call_id };
-    json!({"role": "tool", "tool_call_id": marks::openai_id(id), "content": text})
+    out.push(json!({"role": "tool", "tool_call_id": marks::openai_id(id), "content": text}));
+    whole
 }
 
 fn write_part(part: &Part, names: &Names<'_>) -> Option<Value> {
@@ -609,6 +617,7 @@ fn write_part(part: &Part, names: &Names<'_>) -> Option<Value> {
     if let (Some(cache), true) = (&part.cache, names.same) {
         value["cache_control"] = cache_value(cache);
     }
+    Rest::put(part.rest.as_deref(), Dialect::OpenAiChat, &mut value);
     Some(value)
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use axum::response::Redirect;
+use axum::routing::get;
 use control::app::Control;
 use events::Journal;
 use gateway::{Gateway, Metrics, Parts, Settings};
@@ -139,7 +141,7 @@ fn start_metering(instance: &Instance, journal: Option<&Arc<Journal>>, stop: &Sh
 fn rest(config: &Config, roles: Roles, ops: &Router, control: Arc<Control>) -> Router {
     let mut rest = Router::new();
     if roles.control {
-        rest = rest.merge(control::router(control));
+        rest = rest.merge(control::router(control)).route("/", get(|| async { Redirect::to("/api/docs") }));
     }
     if config.listen.ip().is_loopback() {
         rest = rest.merge(ops.clone());

@@ -25,18 +25,24 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     ("control", &["domain", "catalog", "policy", "proto", "service", "store", "analytics", "kv"]),
     ("metering", &["domain", "proto", "service", "store", "analytics", "events"]),
     // Level 4.
-    (
-        "llmg",
-        &[
-            "domain", "catalog", "proto", "service", "sim", "store", "analytics", "kv", "events", "gateway", "control",
-            "metering",
-        ],
-    ),
+    ("llmg", &["domain", "catalog", "proto", "service", "sim", "store", "analytics", "kv", "events", "gateway", "control", "metering"]),
     (
         "testkit",
         &[
-            "domain", "catalog", "llm", "policy", "proto", "service", "sim", "store", "analytics", "kv", "events", "gateway",
-            "control", "metering",
+            "domain",
+            "catalog",
+            "llm",
+            "policy",
+            "proto",
+            "service",
+            "sim",
+            "store",
+            "analytics",
+            "kv",
+            "events",
+            "gateway",
+            "control",
+            "metering",
         ],
     ),
     ("xtask", &["domain", "catalog", "service"]),

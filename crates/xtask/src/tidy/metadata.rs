@@ -28,6 +28,18 @@ struct Node {
 #[derive(Deserialize)]
 struct NodeDep {
     pkg: String,
+    dep_kinds: Vec<Kind>,
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    kind: Option<String>,
+}
+
+impl NodeDep {
+    fn is_for_tests_only(&self) -> bool {
+        self.dep_kinds.iter().all(|used| used.kind.as_deref() == Some("dev"))
+    }
 }
 
 /// A package, ours or from outside.
@@ -35,10 +47,7 @@ struct NodeDep {
 pub(super) struct Package {
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) version: String,
     pub(super) license: Option<String>,
-    /// None for ours.
-    pub(super) source: Option<String>,
     pub(super) dependencies: Vec<Dependency>,
 }
 
@@ -56,7 +65,7 @@ pub(super) struct Dependency {
 pub(super) struct Metadata {
     pub(super) packages: Vec<Package>,
     members: Vec<String>,
-    /// Package id to the ids of what it uses.
+    /// Package id to the ids of what it uses, tests aside.
     uses: HashMap<String, Vec<String>>,
 }
 
@@ -65,8 +74,11 @@ impl Metadata {
     pub(super) fn read(root: &Path) -> Result<Self> {
         let text = ask(root, &["--offline"]).or_else(|_| ask(root, &[]))?;
         let raw: Raw = serde_json::from_str(&text).context("read cargo's metadata")?;
-        let uses =
-            raw.resolve.nodes.into_iter().map(|node| (node.id, node.deps.into_iter().map(|dep| dep.pkg).collect())).collect();
+        let used = |node: Node| {
+            let deps = node.deps.into_iter().filter(|dep| !dep.is_for_tests_only());
+            (node.id, deps.map(|dep| dep.pkg).collect())
+        };
+        let uses = raw.resolve.nodes.into_iter().map(used).collect();
         Ok(Self { packages: raw.packages, members: raw.workspace_members, uses })
     }
 
@@ -75,12 +87,7 @@ impl Metadata {
         self.packages.iter().filter(|package| self.members.contains(&package.id))
     }
 
-    /// The crates from outside.
-    pub(super) fn outside(&self) -> impl Iterator<Item = &Package> {
-        self.packages.iter().filter(|package| !self.members.contains(&package.id))
-    }
-
-    /// Names of the crates that use this one directly.
+    /// Names of the crates that use this one directly, not only in tests.
     pub(super) fn users(&self, id: &str) -> Vec<&str> {
         let uses = |package: &&Package| self.uses.get(&package.id).is_some_and(|used| used.iter().any(|other| other == id));
         self.packages.iter().filter(uses).map(|package| package.name.as_str()).collect()

@@ -29,8 +29,6 @@ macro_rules! rules {
 rules! {
     arrows_point_downward => "arrows between crates",
     outside_systems_have_one_crate_each => "who may use which outside crate",
-    licences_of_outside_crates_are_allowed => "licences of outside crates",
-    outside_crates_come_from_the_registry => "sources of outside crates",
     our_crates_are_under_the_licence_and_the_lints => "licence and lints of our crates",
     files_and_functions_are_short => "sizes of files and functions",
     no_work_is_left_unfinished => "words that must not stay",

@@ -51,7 +51,8 @@ fn stands_alone(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = line[at + word.len()..].chars().next();
-        let starts = before.is_none_or(|c| !inner(c) && !(word.starts_with('/') && matches!(c, '.' | '-' | '/' | '}')));
+        let in_longer_path = |c: char| word.starts_with('/') && matches!(c, '.' | '-' | '/' | '}');
+        let starts = before.is_none_or(|c| !inner(c) && !in_longer_path(c));
         starts && (open_end || after.is_none_or(|c| !inner(c)))
     })
 }
