@@ -1,12 +1,11 @@
 """Providers that fail: what is tried again, what goes elsewhere, what the client is told, and what is billed."""
 
-import socket
 import time
 
 import pytest
 
 from lib import catalog, wire
-from lib.process import eventually
+from lib.process import eventually, free_port
 
 ANSWER = "[simulated] This answer comes from the simulator that is built into llmg, not from a language model."
 
@@ -89,12 +88,6 @@ def test_the_wait_for_the_first_byte_has_an_end(llmg, sim):
             assert (answer.error["provider"], answer.error["attempts"]) == ("sim", 1)
             assert billed(there, answer) == ("voided", 0)
             assert [row["end"] for row in sim.requests_of(answer)] == ["cancelled"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_nobody_listens(llmg):

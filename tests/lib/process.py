@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -23,6 +24,13 @@ def eventually(condition, seconds=5, every=0.02):
             return value
         assert time.monotonic() < end, f"not true within {seconds} s; it was {value!r}"
         time.sleep(every)
+
+
+def free_port():
+    """A port where nobody listens. Only for what cannot say which one it took."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def clean_env(extra=None):

@@ -44,7 +44,11 @@ async fn ready(State(ops): State<Arc<Ops>>) -> impl IntoResponse {
     if let (Err(error), None) = (ops.db.ping().await, &ops.gateway) {
         reasons.push(format!("store: {error}"));
     }
-    if reasons.is_empty() { (StatusCode::OK, "ready\n".to_owned()) } else { (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", reasons.join("\n"))) }
+    if reasons.is_empty() {
+        (StatusCode::OK, "ready\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", reasons.join("\n")))
+    }
 }
 
 async fn metrics(State(ops): State<Arc<Ops>>) -> impl IntoResponse {

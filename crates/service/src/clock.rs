@@ -20,7 +20,15 @@ pub fn rfc3339(at: UnixMicros) -> String {
 pub fn parse(text: &str) -> Option<UnixMicros> {
     let exact = text.parse::<jiff::Timestamp>().ok();
     // A time of day without an offset is no day: what it means is not for us to guess.
-    let day = || Some(text).filter(|text| text.len() == "2026-11-20".len())?.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|z| z.timestamp());
+    let day = || {
+        Some(text)
+            .filter(|text| text.len() == "2026-11-20".len())?
+            .parse::<jiff::civil::Date>()
+            .ok()?
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|z| z.timestamp())
+    };
     exact.or_else(day).map(|t| UnixMicros(t.as_microsecond()))
 }
 

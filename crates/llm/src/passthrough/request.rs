@@ -5,8 +5,8 @@ use std::fmt;
 use std::ops::Range;
 
 use domain::Quirks;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// What the gateway acts on in a chat request, and where it stands.
@@ -178,7 +178,8 @@ fn splice(body: &[u8], peek: &Peek, changes: &Changes<'_>) -> Result<Vec<u8>, se
     }
     if let Some(limit) = &peek.max_tokens_at {
         let name = if limit.newer { NEWER_LIMIT } else { OLDER_LIMIT };
-        if let (Some(wanted), Some(at)) = (changes.limit_name().filter(|wanted| *wanted != name), key_before(body, limit.value.start, name)) {
+        if let (Some(wanted), Some(at)) = (changes.limit_name().filter(|wanted| *wanted != name), key_before(body, limit.value.start, name))
+        {
             edits.push((at, wanted.to_owned()));
         }
     }
@@ -238,14 +239,22 @@ fn top_level(body: &[u8], peek: &Peek, changes: &Changes<'_>) -> Result<(Vec<u8>
         }
         let value = match name.as_ref() {
             "model" => serde_json::to_string(changes.model)?,
-            _ if limit => changes.output_cap.filter(|cap| peek.max_tokens.is_none_or(|asked| asked > *cap)).map_or_else(|| raw.get().to_owned(), |c| c.to_string()),
+            _ if limit => changes
+                .output_cap
+                .filter(|cap| peek.max_tokens.is_none_or(|asked| asked > *cap))
+                .map_or_else(|| raw.get().to_owned(), |c| c.to_string()),
             _ => clamped(quirks, name, raw).unwrap_or_else(|| raw.get().to_owned()),
         };
         member(&mut out, name_out, &value)?;
         sent.push(name_out.to_owned());
     }
     if peek.stream && !quirks.no_stream_options {
-        let options = members.0.iter().find(|(name, _)| name == "stream_options").map(|(_, raw)| with_usage_option(raw.get().as_bytes())).transpose()?;
+        let options = members
+            .0
+            .iter()
+            .find(|(name, _)| name == "stream_options")
+            .map(|(_, raw)| with_usage_option(raw.get().as_bytes()))
+            .transpose()?;
         member(&mut out, "stream_options", options.as_deref().unwrap_or(USAGE_OPTION))?;
     }
     if let Some(cap) = changes.output_cap.filter(|_| peek.max_tokens_at.is_none()) {

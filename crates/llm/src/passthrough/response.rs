@@ -120,11 +120,8 @@ pub fn with_bill(body: &[u8], answer: &Answer<'_>, counted: &Usage, cost: NanoUs
 /// `,"cost":0.000001000,"charged":…,"cost_details":{…}`: the decimals are written from the integer, never from a float.
 pub(super) fn push_bill(out: &mut String, cost: NanoUsd, charged: NanoUsd) {
     // Writing to a String cannot fail.
-    let _ = write!(
-        out,
-        r#","cost":{cost},"charged":{charged},"cost_details":{{"cost_nano_usd":{},"charged_nano_usd":{}}}"#,
-        cost.0, charged.0
-    );
+    let _ =
+        write!(out, r#","cost":{cost},"charged":{charged},"cost_details":{{"cost_nano_usd":{},"charged_nano_usd":{}}}"#, cost.0, charged.0);
 }
 
 fn push_usage(out: &mut String, usage: &Usage, cost: NanoUsd, charged: NanoUsd) {

@@ -13,7 +13,8 @@ fn model<'a>(model: &'a str, quirks: &'a Quirks) -> Changes<'a> {
     Changes { model, output_cap: None, quirks, newer_limit: false }
 }
 
-const PLAIN: &str = r#"{ "model" : "gpt-4o" ,"messages":[{"role":"user","content":"h\u00e9 \"x\"","new_field":1e400}], "future":{"a":[1,2.50]} }"#;
+const PLAIN: &str =
+    r#"{ "model" : "gpt-4o" ,"messages":[{"role":"user","content":"h\u00e9 \"x\"","new_field":1e400}], "future":{"a":[1,2.50]} }"#;
 
 #[test]
 fn only_the_model_changes() {

@@ -34,16 +34,24 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
             check("relational store", instance.db.ping().await.map(|()| "answers".to_owned()).context("ask"));
             check("analytics store", instance.analytics.ping().await.map(|()| "answers".to_owned()).context("ask"));
             let all = metering::reconcile(&instance.db, &instance.analytics, &instance.events_dir).await.context("compare the books");
-            check("books", all.map(|all| if all.is_exact() { "exact".to_owned() } else { "behind, or different: see `llmg reconcile`".to_owned() }));
+            check(
+                "books",
+                all.map(|all| if all.is_exact() { "exact".to_owned() } else { "behind, or different: see `llmg reconcile`".to_owned() }),
+            );
             instance.close().await;
         }
         Err(error) => check("stores", Err(error)),
     }
     let running = ready(config).await;
-    say(format_args!("{}  instance on {}: {}", if running.is_ok() { "ok  " } else { "note" }, config.listen, match running {
-        Ok(()) => "ready".to_owned(),
-        Err(error) => format!("not running here ({error:#})"),
-    }));
+    say(format_args!(
+        "{}  instance on {}: {}",
+        if running.is_ok() { "ok  " } else { "note" },
+        config.listen,
+        match running {
+            Ok(()) => "ready".to_owned(),
+            Err(error) => format!("not running here ({error:#})"),
+        }
+    ));
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(EXIT_UNWELL) })
 }
 
