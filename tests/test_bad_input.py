@@ -234,7 +234,7 @@ def test_paths_and_methods(shared):
     assert answer.headers["allow"] == "POST"
     refused(wire.call("DELETE", shared.url + "/v1/models"), 405, "method_not_allowed")
     answer = wire.call("GET", shared.url + "/nothing")
-    assert answer.status == 404 and answer.error["code"] == "not_found"
+    assert answer.status == 404 and answer.json["code"] == "not_found"
 
 
 def test_paths_without_v1(shared):

@@ -7,9 +7,11 @@ import pytest
 
 from lib import wire
 from lib.instance import chat_body
-from lib.process import eventually
+from lib.process import eventually, node
 
 TIMES = 20
+# What may pass between a stream's start at the simulator and its first chunk at the client, when 20 start at once.
+START_MS = 150
 
 
 def auth(there):
@@ -50,6 +52,21 @@ def test_the_provider_is_cancelled_within_250_ms_and_the_tokens_until_then_are_b
         assert row["tokens_source"] == "estimated"
     there.reconcile()
     eventually(lambda: there.metric("llmg_gateway_open_holds") == 0)
+
+
+def test_over_http2_too(llmg, sims):
+    """All streams are on one connection, which stays."""
+    sim = sims("--gap-ms", "30")
+    there = llmg(env=sim.env_for_llmg)
+    body = chat_body("Hello there [[sim output_tokens=300]]", stream=True)
+    left = node("h2-leave.mjs", url=there.url, key=there.api_key, body=body, times=TIMES)
+    for one in left:
+        [seen] = sim.ended(one["id"])
+        # From its first chunk, which came after the simulator's clock started, it took this long to leave.
+        assert seen["end"] == "cancelled" and seen["ended_ms"] - one["wait_ms"] <= 250 + START_MS
+    rows = eventually(lambda: (rows := there.calls()) and len(rows) == TIMES and rows, 5)
+    assert {(row["cancelled"], row["outcome"], row["tokens_source"]) for row in rows} == {(True, "settled", "estimated")}
+    there.reconcile()
 
 
 def test_a_plain_call_that_is_left_is_cancelled_and_bills_its_input(llmg, sim):

@@ -1,5 +1,7 @@
 """Providers that fail: what is tried again, what goes elsewhere, what the client is told, and what is billed."""
 
+import contextlib
+import socket
 import time
 
 import pytest
@@ -96,6 +98,24 @@ def test_nobody_listens(llmg):
     assert (answer.status, answer.error["code"]) == (502, "upstream_unreachable")
     assert (answer.error["provider"], answer.error["attempts"]) == ("sim", 2)
     assert billed(there, answer) == ("voided", 0)
+
+
+def test_connecting_takes_too_long(llmg):
+    """A listener whose queue is full lets further clients wait."""
+    with socket.socket() as full, contextlib.ExitStack() as clients:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            client = clients.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        there = llmg(env={"LLMG_PROVIDER_SIM_BASE_URL": url, "LLMG_UPSTREAM_CONNECT_TIMEOUT_MS": "300"})
+        began = time.monotonic()
+        answer = there.chat()
+        assert time.monotonic() - began < 2
+        assert answer.status in (502, 504) and answer.error["code"] in ("upstream_timeout", "upstream_unreachable")
+        assert answer.error["provider"] == "sim" and billed(there, answer) == ("voided", 0)
 
 
 # Elsewhere: one model at two providers.

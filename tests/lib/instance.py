@@ -7,7 +7,7 @@ import shutil
 from lib import wire
 from lib.process import BIN, E2E, Process, eventually, run
 
-PASSWORD = "a good password"
+PASSWORD = "correct horse battery"
 
 
 class Llmg(Process):
