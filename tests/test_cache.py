@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-import os
 import time
 
 import pytest
 
 from lib import tenants, wire
-from lib.process import eventually
+from lib.process import FULL, eventually
 
 STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 
@@ -118,10 +117,14 @@ def test_other_tenants_never_hit(llmg, sim):
     switch_on(there.start())
     assert [use(there.chat("Hello")) for _ in range(2)] == ["miss", "hit"]
     for key in keys:
-        assert [use(there.chat("Hello", key=key["api_key"])) for _ in range(2)] == ["miss", "hit"], "another tenant's answer"
+        assert [use(there.chat("Hello", key=key["api_key"])) for _ in range(2)] == ["miss", "hit"], (
+            "another tenant's answer"
+        )
     # What another organization pays and calls is not seen here.
     eventually(lambda: there.reconcile())
-    assert theirs not in {row["project_id"] for row in there.calls()} and beside in {row["project_id"] for row in there.calls()}
+    assert theirs not in {row["project_id"] for row in there.calls()} and beside in {
+        row["project_id"] for row in there.calls()
+    }
     spent = there.cli("credits", "show", "--organization", other)["spent_nano_usd"]
     assert spent == 1_000 + 24 * 2_000
 
@@ -143,7 +146,9 @@ def test_an_abandoned_stream_is_not_kept(there, sim):
     body = {"model": "sim", "stream": True, "messages": [{"role": "user", "content": "Go"}]}
 
     async def leave():
-        talk = await wire.Conversation.open(there.url + "/v1/chat/completions", body, {"authorization": f"Bearer {there.api_key}"})
+        talk = await wire.Conversation.open(
+            there.url + "/v1/chat/completions", body, {"authorization": f"Bearer {there.api_key}"}
+        )
         await talk.head()
         await talk.read_until(b"answer")
         talk.leave()
@@ -182,7 +187,7 @@ def test_hits_are_free_but_need_a_key_that_opens(there):
     eventually(lambda: there.chat("Hello", key=key["api_key"]).status == 401, 1)
 
 
-@pytest.mark.skipif(os.environ.get("LLMG_TEST_FULL") != "1", reason="the shortest time is 10 s; LLMG_TEST_FULL=1 waits for it")
+@pytest.mark.skipif(not FULL, reason="the shortest time is 10 s; TEST_FULL=1 waits for it")
 def test_an_answer_is_kept_for_as_long_as_it_was_said(there):
     began = time.monotonic()
     assert use(there.chat("Hello", headers={"x-llmg-cache": "ttl=10"})) == "miss"

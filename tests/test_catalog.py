@@ -40,7 +40,9 @@ def test_a_new_model_and_one_that_is_gone(there):
     assert there.chat(model="mine").error["code"] == "model_not_found"
 
 
-@pytest.mark.parametrize("wrong", ["not TOML [", '[[models]]\nid = "mine"\n', '[[models]]\nid = "x"\nprovider = "nobody"\n', "unknown = 1\n"])
+@pytest.mark.parametrize(
+    "wrong", ["not TOML [", '[[models]]\nid = "mine"\n', '[[models]]\nid = "x"\nprovider = "nobody"\n', "unknown = 1\n"]
+)
 def test_a_wrong_file_keeps_the_old_catalog(there, wrong):
     assert price(there) == 26
     there.file.write_text(wrong)

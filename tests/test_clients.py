@@ -65,7 +65,9 @@ def test_over_http2_too(llmg, sims):
         # From its first chunk, which came after the simulator's clock started, it took this long to leave.
         assert seen["end"] == "cancelled" and seen["ended_ms"] - one["wait_ms"] <= 250 + START_MS
     rows = eventually(lambda: (rows := there.calls()) and len(rows) == TIMES and rows, 5)
-    assert {(row["cancelled"], row["outcome"], row["tokens_source"]) for row in rows} == {(True, "settled", "estimated")}
+    assert {(row["cancelled"], row["outcome"], row["tokens_source"]) for row in rows} == {
+        (True, "settled", "estimated")
+    }
     there.reconcile()
 
 

@@ -10,25 +10,45 @@ from lib import wire
 from lib.process import free_port, run
 
 REFUSED = {
-    "unknown setting": ({"LLMG_LISTN": "x"}, "", ["environment", "LLMG_LISTN", "unknown setting", "did you mean `listen`"]),
+    "unknown setting": (
+        {"LLMG_LISTN": "x"},
+        "",
+        ["environment", "LLMG_LISTN", "unknown setting", "did you mean `listen`"],
+    ),
     "wrong address": ({"LLMG_LISTEN": "here"}, "", ["environment LLMG_LISTEN", "`listen`", "IP:PORT"]),
     "wrong port": ({"LLMG_LISTEN": "127.0.0.1:99999"}, "", ["environment LLMG_LISTEN", "`listen`", "IP:PORT"]),
     "out of range": ({"LLMG_BODY_BYTES_MAX": "0"}, "", ["LLMG_BODY_BYTES_MAX", "`body_bytes_max`", "1 to 1073741824"]),
     "one of": ({"LLMG_DURABILITY": "maybe"}, "", ["LLMG_DURABILITY", "`durability`", "power"]),
     "unknown provider": ({"LLMG_PROVIDER_OPNAI_API_KEY": "k"}, "", ["opnai", "there is no provider", "catalog"]),
-    "unknown provider setting": ({"LLMG_PROVIDER_OPENAI_KEY": "k"}, "", ["LLMG_PROVIDER_OPENAI_KEY", "unknown setting", "_API_KEY"]),
+    "unknown provider setting": (
+        {"LLMG_PROVIDER_OPENAI_KEY": "k"},
+        "",
+        ["LLMG_PROVIDER_OPENAI_KEY", "unknown setting", "_API_KEY"],
+    ),
     "wrong base URL": ({"LLMG_PROVIDER_OPENAI_BASE_URL": "ftp://x"}, "", ["LLMG_PROVIDER_OPENAI_BASE_URL", "http://"]),
     "half of TLS": ({"LLMG_TLS_CERT": "a.pem"}, "", ["LLMG_TLS_CERT", "`tls_cert`", "set both"]),
-    "TLS files that are not there": ({"LLMG_TLS_CERT": "a.pem", "LLMG_TLS_KEY": "b.pem"}, "", ["`tls_cert`", "a.pem", "PEM"]),
+    "TLS files that are not there": (
+        {"LLMG_TLS_CERT": "a.pem", "LLMG_TLS_KEY": "b.pem"},
+        "",
+        ["`tls_cert`", "a.pem", "PEM"],
+    ),
     "not in this version": ({"LLMG_REDIS_URL": "redis://x"}, "", ["LLMG_REDIS_URL", "embedded", "unset it"]),
     "short master key": ({"LLMG_MASTER_KEY": "abc"}, "", ["LLMG_MASTER_KEY", "64 hexadecimal digits"]),
-    "unknown field in the file": ({}, "drain_timout_ms = 5\n", ["llmg.toml", "drain_timout_ms", "did you mean `drain_timeout_ms`"]),
+    "unknown field in the file": (
+        {},
+        "drain_timout_ms = 5\n",
+        ["llmg.toml", "drain_timout_ms", "did you mean `drain_timeout_ms`"],
+    ),
     "wrong value in the file": ({}, 'log_format = "loud"\n', ["llmg.toml", "`log_format`", "json"]),
     "not TOML": ({}, "listen = [\n", ["llmg.toml", "line 1"]),
     "no such catalog": ({"LLMG_CATALOG_FILE": "none.toml"}, "", ["`catalog_file`", "none.toml", "readable"]),
     "no such configuration file": ({"LLMG_CONFIG": "none.toml"}, "", ["none.toml", "readable file"]),
     "data folder is a file": ({"LLMG_DATA_DIR": "llmg.toml"}, "", ["`data_dir`", "folder"]),
-    "address of another machine": ({"LLMG_LISTEN": "192.0.2.1:4000"}, "", ["`listen`", "192.0.2.1:4000", "another address"]),
+    "address of another machine": (
+        {"LLMG_LISTEN": "192.0.2.1:4000"},
+        "",
+        ["`listen`", "192.0.2.1:4000", "another address"],
+    ),
 }
 
 
@@ -81,15 +101,17 @@ def test_the_ready_line_and_the_probes(llmg):
 
 def test_operations_on_an_address_of_their_own(llmg):
     port = free_port()
-    there = llmg(env={"LLMG_OPS_LISTEN": f"127.0.0.1:{port}"})
+    llmg(env={"LLMG_OPS_LISTEN": f"127.0.0.1:{port}"})
     for path in ("/healthz", "/readyz", "/metrics"):
         assert wire.call("GET", f"http://127.0.0.1:{port}{path}").status == 200
-    assert wire.call("POST", f"http://127.0.0.1:{port}/v1/chat/completions", {}).status == 404, "calls are not served there"
+    assert wire.call("POST", f"http://127.0.0.1:{port}/v1/chat/completions", {}).status == 404, (
+        "calls are not served there"
+    )
 
 
 def test_the_file_and_the_environment_that_wins(llmg):
     there = llmg(start=False)
-    (there.folder / "llmg.toml").write_text("body_bytes_max = 300\n[providers.openai]\napi_key = \"k\"\n")
+    (there.folder / "llmg.toml").write_text('body_bytes_max = 300\n[providers.openai]\napi_key = "k"\n')
     there.start()
     assert there.chat("x" * 400).status == 413
     there.stop()

@@ -127,7 +127,10 @@ class Twins:
     def __init__(self, llmg, sims, tmp_path, first_url=None):
         self.first, self.second = sims(), sims()
         parts = [catalog.provider("first", first_url or self.first.url), catalog.provider("second", self.second.url)]
-        parts += [catalog.model("twin", "first", 1_000_000, 1_000_000), catalog.model("twin", "second", 3_000_000, 3_000_000)]
+        parts += [
+            catalog.model("twin", "first", 1_000_000, 1_000_000),
+            catalog.model("twin", "second", 3_000_000, 3_000_000),
+        ]
         file = catalog.write(tmp_path / "catalog.toml", *parts)
         configured = {"LLMG_PROVIDER_FIRST_API_KEY": "k", "LLMG_PROVIDER_SECOND_API_KEY": "k"}
         self.llmg = llmg(env={"LLMG_CATALOG_FILE": file, **configured})
@@ -144,7 +147,9 @@ def test_the_next_provider_answers(llmg, sims, tmp_path, fault, stream):
     assert (answer.headers["x-llmg-provider"], answer.headers["x-llmg-attempts"]) == ("second", "2")
     row = twins.llmg.call_of(answer)
     assert [attempt["provider"] for attempt in row["attempts"]] == ["first", "second"]
-    assert row["provider"] == "second" and row["charged_nano_usd"] == 26 * 3_000, "at the price of the one that answered"
+    assert row["provider"] == "second" and row["charged_nano_usd"] == 26 * 3_000, (
+        "at the price of the one that answered"
+    )
     # The one that failed is left alone for a while; the model is still served.
     again = twins.llmg.chat("Hello there", model="twin")
     assert (again.headers["x-llmg-provider"], again.headers["x-llmg-attempts"]) == ("second", "1")
@@ -161,7 +166,9 @@ def test_a_named_provider_and_no_fallback_stay_where_they_are(llmg, sims, tmp_pa
     assert len(twins.second.journal()) == 1
 
 
-@pytest.mark.parametrize("fault", ["error_event_after:0", "error_event_after:3", "reset_after:3", "truncate", "bad_json"])
+@pytest.mark.parametrize(
+    "fault", ["error_event_after:0", "error_event_after:3", "reset_after:3", "truncate", "bad_json"]
+)
 def test_nothing_is_tried_again_after_the_first_byte(llmg, sims, tmp_path, fault):
     twins = Twins(llmg, sims, tmp_path)
     twins.first.defaults(fault=fault, gap_ms=20)
@@ -171,14 +178,25 @@ def test_nothing_is_tried_again_after_the_first_byte(llmg, sims, tmp_path, fault
         return
     error = error_of(answer)
     assert error["code"].startswith("upstream_") and not answer.done and answer.status == 200
-    assert "finish_reason\":\"" not in answer.text, "a clean finish"
+    assert 'finish_reason":"' not in answer.text, "a clean finish"
     assert twins.second.journal() == []
     assert len(twins.first.requests_of(answer)) == 1
     assert (error["provider"], error["attempts"]) == ("first", 1)
 
 
+def test_an_error_in_a_stream_counts_all_attempts(llmg, sims, tmp_path):
+    twins = Twins(llmg, sims, tmp_path)
+    twins.first.defaults(fault="status:500")
+    twins.second.defaults(fault="error_event_after:3", gap_ms=20)
+    answer = twins.llmg.chat("Hello there", model="twin", stream=True)
+    error = error_of(answer)
+    assert (error["provider"], error["attempts"], answer.headers["x-llmg-attempts"]) == ("second", 2, "2")
+
+
 @pytest.mark.parametrize("model", ["sim", "sim-anthropic", "sim-gemini"])
-@pytest.mark.parametrize("fault, tokens", [("error_event_after:3", 3), ("reset_after:3", 3), ("error_event_after:0", 0)])
+@pytest.mark.parametrize(
+    "fault, tokens", [("error_event_after:3", 3), ("reset_after:3", 3), ("error_event_after:0", 0)]
+)
 def test_what_came_until_the_failure_is_billed(there, sim, model, fault, tokens):
     answer = there.chat(f"Hello there [[sim fault={fault} gap_ms=20]]", model=model, stream=True)
     row, [seen] = there.call_of(answer), sim.requests_of(answer)
@@ -206,7 +224,9 @@ def test_a_provider_that_falls_silent(llmg, sim):
     assert seen["end"] == "cancelled" and seen["ended_ms"] < 2_000
 
 
-@pytest.mark.parametrize("keys", ["newline=crlf", "newline=cr", "split=1", "split=7 newline=crlf", "fault=big_event:5000000"])
+@pytest.mark.parametrize(
+    "keys", ["newline=crlf", "newline=cr", "split=1", "split=7 newline=crlf", "fault=big_event:5000000"]
+)
 @pytest.mark.parametrize("model", ["sim", "sim-anthropic", "sim-gemini"])
 def test_odd_but_right_streams_are_understood(there, sim, model, keys):
     answer = there.chat(f"Hello [[sim {keys}]]", model=model, stream=True, stream_options={"include_usage": True})
@@ -215,7 +235,10 @@ def test_odd_but_right_streams_are_understood(there, sim, model, keys):
     assert there.call_of(answer)["tokens_source"] == "provider"
 
 
-@pytest.mark.parametrize("fault, source", [("no_usage", "estimated"), ("usage_twice", "provider"), ("usage_negative", "estimated"), ("no_done", "provider")])
+@pytest.mark.parametrize(
+    "fault, source",
+    [("no_usage", "estimated"), ("usage_twice", "provider"), ("usage_negative", "estimated"), ("no_done", "provider")],
+)
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 @pytest.mark.parametrize("model", ["sim", "sim-anthropic", "sim-gemini"])
 def test_odd_usage_is_billed_by_what_was_said(there, sim, model, stream, fault, source):
@@ -227,7 +250,15 @@ def test_odd_usage_is_billed_by_what_was_said(there, sim, model, stream, fault, 
 
 
 def test_all_of_it_is_in_the_books(there, sim):
-    faults = ["status:500", "bad_json", "truncate", "error_event_after:3", "reset_after:2", "no_usage", "usage_negative"]
+    faults = [
+        "status:500",
+        "bad_json",
+        "truncate",
+        "error_event_after:3",
+        "reset_after:2",
+        "no_usage",
+        "usage_negative",
+    ]
     for fault in faults:
         for stream in (False, True):
             there.chat(f"Hello there [[sim fault={fault}]]", stream=stream)

@@ -2,16 +2,16 @@
 
 import asyncio
 import json
-import os
 import time
 
 from lib import wire
 from lib.instance import chat_body
-from lib.process import eventually
+from lib.process import FULL, eventually
 
-FULL = os.environ.get("LLMG_TEST_FULL") == "1"
-STREAMS = 1_000 if FULL else 300
-ROUNDS = 3
+MODELS = ["sim", "sim-anthropic", "sim-gemini"]
+STREAMS = 1_000
+ROUNDS = 10 if FULL else 3
+USD = "0.3" if ROUNDS == 3 else "0.6"
 INPUT, OUTPUT = 1_000, 2_000
 TOKENS = 24
 
@@ -25,7 +25,10 @@ def statement(sim, folder):
 
 async def killed_in_the_middle(there, sim, streams):
     """Starts streams and kills the instance when all are on their way and some have ended; the answers as far as they came."""
-    bodies = [chat_body(f"stream {i} of many", stream=True, max_tokens=2 + i % TOKENS) for i in range(streams)]
+    bodies = [
+        chat_body(f"stream {i} of many", model=MODELS[i % 3], stream=True, max_tokens=2 + i % TOKENS)
+        for i in range(streams)
+    ]
     auth = {"authorization": f"Bearer {there.api_key}"}
 
     async def one(body):
@@ -40,7 +43,10 @@ async def killed_in_the_middle(there, sim, streams):
 
     def in_the_middle():
         now = sim.summary()
-        return now["requests"] - before["requests"] >= streams * 3 // 4 and now["completed"] - before["completed"] >= streams // 20
+        return (
+            now["requests"] - before["requests"] >= streams * 3 // 4
+            and now["completed"] - before["completed"] >= streams // 20
+        )
 
     await asyncio.to_thread(eventually, in_the_middle, 30, 0.01)
     there.kill9()
@@ -49,14 +55,19 @@ async def killed_in_the_middle(there, sim, streams):
 
 def test_every_request_that_reached_the_provider_ends_once(llmg, sims, tmp_path):
     sim = sims("--gap-ms", "40")
-    there = llmg(usd=20, env=sim.env_for_llmg)
+    there = llmg(usd=USD, env=sim.env_for_llmg)
     cut = 0
     for _ in range(ROUNDS):
         answers = asyncio.run(killed_in_the_middle(there, sim, STREAMS))
         cut += sum(1 for answer in answers if answer.status == 200 and not answer.whole)
         there.start()
         ready = time.monotonic()
-        eventually(lambda: there.metric("llmg_gateway_open_holds") == 0 and there.reconcile()["reconciliation"]["open_calls"] == 0, 5)
+        eventually(
+            lambda: (
+                there.metric("llmg_gateway_open_holds") == 0 and there.reconcile()["reconciliation"]["open_calls"] == 0
+            ),
+            5,
+        )
         assert time.monotonic() - ready < 5
         # The next life serves, on what credit is left.
         assert eventually(lambda: there.chat(max_tokens=1).status == 200, 5)
@@ -83,7 +94,12 @@ def test_every_request_that_reached_the_provider_ends_once(llmg, sims, tmp_path)
     assert again["posted"] == 0 and again["loss_nano_usd"] == loss["loss_nano_usd"]
     balance = there.cli("credits", "show")
     assert balance["spent_nano_usd"] == billed["charged_nano_usd"] == sum(row["charged_nano_usd"] for row in rows)
-    assert balance["balance_nano_usd"] == 20 * 10**9 - balance["spent_nano_usd"]
+    left = balance["balance_nano_usd"]
+    assert left == int(float(USD) * 10**9) - balance["spent_nano_usd"]
+    # No dead life keeps credit: a call that needs all of what is left is taken, and one token more is not.
+    words, limit = (1, (left - INPUT) // OUTPUT) if left % OUTPUT else (2, (left - 2 * INPUT) // OUTPUT)
+    assert there.chat("word " * words, max_tokens=limit + 1).status == 402
+    assert there.chat("word " * words, max_tokens=limit).status == 200
 
 
 def test_what_a_client_received_in_full_is_billed_once_across_a_kill(llmg, sim):

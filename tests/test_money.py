@@ -30,7 +30,9 @@ def test_the_same_integers_everywhere(llmg, sim):
         assert bill["cost_nano_usd"] == bill["charged_nano_usd"] > 0
         row = there.call_of(answer)
         assert (row["cost_nano_usd"], row["charged_nano_usd"]) == (bill["cost_nano_usd"], bill["charged_nano_usd"])
-        assert row["tokens"]["input"] == usage["prompt_tokens"] and row["tokens"]["output"] == usage["completion_tokens"]
+        assert (
+            row["tokens"]["input"] == usage["prompt_tokens"] and row["tokens"]["output"] == usage["completion_tokens"]
+        )
         assert row["outcome"] == "settled" and row["tokens_source"] == "provider" and row["http_status"] == 200
         assert row["hold_nano_usd"] >= row["charged_nano_usd"]
         [seen] = sim.requests_of(answer)
@@ -44,12 +46,18 @@ def test_the_same_integers_everywhere(llmg, sim):
     assert (tally["calls"], tally["cost_nano_usd"], tally["charged_nano_usd"]) == (len(SHAPES), sum(costs), sum(costs))
     assert [tally["input_tokens"], tally["output_tokens"]] == tokens
     totals = there.api("GET", "/api/v1/usage?bucket=none")["totals"]
-    assert (totals["calls"], totals["cost_nano_usd"], totals["charged_nano_usd"]) == (len(SHAPES), sum(costs), sum(costs))
+    assert (totals["calls"], totals["cost_nano_usd"], totals["charged_nano_usd"]) == (
+        len(SHAPES),
+        sum(costs),
+        sum(costs),
+    )
     assert [totals["tokens"]["input"], totals["tokens"]["output"]] == tokens
     balance = there.cli("credits", "show")
     assert balance["spent_nano_usd"] == sum(costs) and balance["balance_nano_usd"] == 10**9 - sum(costs)
     shown = there.api("GET", "/api/v1/credits")
-    assert shown["spent_nano_usd"] == sum(costs) and shown["credits_nano_usd"] + shown["leased_nano_usd"] == 10**9 - sum(costs)
+    assert shown["spent_nano_usd"] == sum(costs) and shown["credits_nano_usd"] + shown[
+        "leased_nano_usd"
+    ] == 10**9 - sum(costs)
 
 
 def test_calls_are_listed_within_two_seconds_and_grouped(llmg):

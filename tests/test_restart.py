@@ -19,7 +19,9 @@ def test_the_second_start_keeps_keys_calls_and_balance(llmg, sim):
     eventually(lambda: len(there.calls()) == 3, 2)
     before, balance = there.calls(), there.cli("credits", "show")
     assert there.restart().calls() == before
-    after = eventually(lambda: (now := there.cli("credits", "show"))["spent_nano_usd"] == balance["spent_nano_usd"] and now)
+    after = eventually(
+        lambda: (now := there.cli("credits", "show"))["spent_nano_usd"] == balance["spent_nano_usd"] and now
+    )
     assert after["balance_nano_usd"] == balance["balance_nano_usd"]
     again = there.chat(key=key)
     assert again.status == 200 and again.headers["x-ratelimit-limit-requests"] == "100"
@@ -38,10 +40,16 @@ def test_bootstrap_is_safe_to_repeat(llmg):
     there = llmg(usd=2)
     words = ["--email", "a@example.com", "--password", PASSWORD, "--credits-usd", "100", "--json"]
     again = json.loads(there_run(there, "bootstrap", *words).stdout)
-    assert again["existed"] and again["organization_id"] == there.organization_id and again["project_id"] == there.project_id
+    assert (
+        again["existed"]
+        and again["organization_id"] == there.organization_id
+        and again["project_id"] == there.project_id
+    )
     assert there.chat().status == 200 and there.chat(key=again["api_key"]).status == 200
     assert there.cli("credits", "show")["balance_nano_usd"] <= 2 * 10**9, "the starter credit was given twice"
-    listed = wire.call("GET", there.url + "/api/v1/projects", headers={"authorization": f"Bearer {again['management_key']}"})
+    listed = wire.call(
+        "GET", there.url + "/api/v1/projects", headers={"authorization": f"Bearer {again['management_key']}"}
+    )
     assert len(listed.json["data"]) == 1
 
 
@@ -94,7 +102,9 @@ def test_stopping_lets_an_open_stream_end(llmg, sims, sign):
 
     async def through_the_stop():
         body = chat_body(stream=True, stream_options={"include_usage": True})
-        talk = await wire.Conversation.open(there.url + "/v1/chat/completions", body, {"authorization": f"Bearer {there.api_key}"})
+        talk = await wire.Conversation.open(
+            there.url + "/v1/chat/completions", body, {"authorization": f"Bearer {there.api_key}"}
+        )
         await talk.head()
         start = await talk.read_until(b"simulated")
         there.child.send_signal(sign)
@@ -123,7 +133,9 @@ def test_at_the_drain_limit_what_is_open_is_cut_and_billed(llmg, sims):
 
     async def through_the_stop():
         body = chat_body("Go [[sim output_tokens=500]]", stream=True)
-        talk = await wire.Conversation.open(there.url + "/v1/chat/completions", body, {"authorization": f"Bearer {there.api_key}"})
+        talk = await wire.Conversation.open(
+            there.url + "/v1/chat/completions", body, {"authorization": f"Bearer {there.api_key}"}
+        )
         await talk.head()
         await talk.read_until(b"simulated")
         there.terminate()

@@ -11,6 +11,8 @@ import time
 
 BIN = os.environ.get("LLMG_BIN", str(pathlib.Path(__file__).resolve().parents[2] / "target" / "debug" / "llmg"))
 E2E = pathlib.Path(__file__).resolve().parents[1] / "e2e"
+# Long tests too.
+FULL = os.environ.get("TEST_FULL") == "1"
 START_S = 15
 STOP_S = 15
 

@@ -46,7 +46,11 @@ def test_openai_images(call, model):
 
 def test_openai_errors_and_models(call):
     out = call("openai.mjs", model="no-such-model", messages=ask("Hello"))
-    assert (out["error"]["class"], out["error"]["status"], out["error"]["code"]) == ("BadRequestError", 400, "model_not_found")
+    assert (out["error"]["class"], out["error"]["status"], out["error"]["code"]) == (
+        "BadRequestError",
+        400,
+        "model_not_found",
+    )
     out = call("openai.mjs", model="sim", messages=ask("Hi [[sim fault=error_event_after:3]]"), stream=True)
     assert out["error"]["code"] == "upstream_error"
     out = call("openai.mjs", model="gpt-4o", prompts="models")

@@ -10,6 +10,7 @@ import pytest
 from google import genai
 from google.genai import types
 
+from lib import wire
 from lib.sdk import HELLO, IMAGE_PARTS, PNG, PNG_BYTES, TOOLS, WEATHER, ask
 
 SIM_MODELS = ["sim", "sim-anthropic", "sim-gemini"]
@@ -91,7 +92,11 @@ def test_openai_sees_its_own_errors(client, there):
     with pytest.raises(openai.AuthenticationError):
         client.with_options(api_key="llmg_wrong").chat.completions.create(model="sim", messages=ask("Hello"))
     with pytest.raises(openai.APIError) as broken:
-        list(client.chat.completions.create(model="sim", messages=ask("Hi [[sim fault=error_event_after:3]]"), stream=True))
+        list(
+            client.chat.completions.create(
+                model="sim", messages=ask("Hi [[sim fault=error_event_after:3]]"), stream=True
+            )
+        )
     assert broken.value.code == "upstream_error"
 
 
@@ -134,7 +139,11 @@ def test_aimock_tools(client, model, stream):
     assert choice.finish_reason == "tool_calls"
     call = choice.message.tool_calls[0]
     assert (call.function.name, call.function.arguments.replace(" ", "")) == ("get_weather", '{"city":"Rome"}')
-    message = {"role": "assistant", "content": None, "tool_calls": [call.model_dump(include={"id", "type", "function"})]}
+    message = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [call.model_dump(include={"id", "type", "function"})],
+    }
     turns = [message, {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
     answer = client.chat.completions.create(model=model, tools=TOOLS, messages=[*ask(WEATHER), *turns])
     assert answer.choices[0].message.content == "It is sunny in Rome."
@@ -214,6 +223,16 @@ def test_gemini_generate_content(there, model):
     assert chunks[-1].usage_metadata.candidates_token_count == 24
 
 
+def test_a_gemini_path_names_the_provider_too(there):
+    """`google-ai-studio/gemini-2.5-pro` in a path is one name, whether its slash is escaped or not."""
+    for name in ("sim/sim", "sim%2Fsim"):
+        body = {"contents": [{"parts": [{"text": "Hello there"}]}]}
+        answer = wire.call(
+            "POST", f"{there.url}/v1beta/models/{name}:generateContent", body, {"x-goog-api-key": there.api_key}
+        )
+        assert answer.status == 200, answer.text
+
+
 @pytest.mark.parametrize("model", ["sim", "sim-anthropic", "sim-gemini"])
 def test_gemini_tools_and_images(there, model):
     client = gemini(there)
@@ -221,7 +240,9 @@ def test_gemini_tools_and_images(there, model):
     answer = client.models.generate_content(model=model, contents=["look at this image", image])
     assert answer.usage_metadata.prompt_token_count == 4 + 85
     function = TOOLS[0]["function"]
-    declared = types.FunctionDeclaration(name="get_weather", description=function["description"], parameters_json_schema=function["parameters"])
+    declared = types.FunctionDeclaration(
+        name="get_weather", description=function["description"], parameters_json_schema=function["parameters"]
+    )
     calling = types.FunctionCallingConfig(mode="ANY", allowed_function_names=["get_weather"])
     config = types.GenerateContentConfig(
         tools=[types.Tool(function_declarations=[declared])],

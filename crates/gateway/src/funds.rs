@@ -141,7 +141,7 @@ impl Funds {
         if let Some(hold) = take(&account, full) {
             return Ok(hold);
         }
-        let refused = self.refill(&account, full).await.err();
+        let refused = self.refill(&account, full, None).await.err();
         // What the broker added may have gone to others that waited: then whoever comes next asks again.
         if let Some(hold) = take(&account, full) {
             return Ok(hold);
@@ -154,10 +154,10 @@ impl Funds {
         Err(refused.unwrap_or_else(|| in_flight(full)))
     }
 
-    /// Leases more until `need` is free, or says why not.
-    pub(crate) async fn refill(&self, account: &Arc<Account>, need: NanoUsd) -> Result<(), Fault> {
+    /// Leases more until `need` is free, or says why not. `own` is what the asking call holds already, if it does.
+    pub(crate) async fn refill(&self, account: &Arc<Account>, need: NanoUsd, own: Option<NanoUsd>) -> Result<(), Fault> {
         let _asking = account.asking.lock().await;
-        let (ask, free, open_holds) = {
+        let (ask, free) = {
             let mut state = account.state.lock();
             let free = state.free();
             if need <= free && state.lease.is_some() {
@@ -165,7 +165,7 @@ impl Funds {
             }
             let ask = state.unanswered.unwrap_or_else(|| new_ask(&state, need - free));
             state.unanswered = Some(ask);
-            (ask, free, state.open_holds)
+            (ask, free)
         };
         let answer = tokio::time::timeout(BROKER_DEADLINE, self.ask(&account.scope, ask)).await;
         let answer = match answer {
@@ -186,7 +186,7 @@ impl Funds {
         if answer.available > NanoUsd::ZERO {
             self.take_rest(account, answer.available).await?;
         }
-        Err(self.refusal(account, need, free.saturating_add(answer.available), open_holds).await)
+        Err(self.refusal(account, need, free.saturating_add(answer.available), own).await)
     }
 
     async fn take_rest(&self, account: &Arc<Account>, available: NanoUsd) -> Result<(), Fault> {
@@ -223,17 +223,20 @@ impl Funds {
     }
 
     /// 503 while credit is bound elsewhere for our own reason; 429 while calls in flight may free enough; else 402.
-    async fn refusal(&self, account: &Account, need: NanoUsd, free: NanoUsd, open_holds: u64) -> Fault {
-        let own = account.state.lock().lease;
+    async fn refusal(&self, account: &Account, need: NanoUsd, free: NanoUsd, own: Option<NanoUsd>) -> Fault {
+        let own_lease = account.state.lock().lease;
         match tokio::time::timeout(BROKER_DEADLINE, store::leases_open(&self.db, &account.scope)).await {
-            Ok(Ok(leases)) if leases.iter().any(|lease| Some(lease.lease) != own) => {
+            Ok(Ok(leases)) if leases.iter().any(|lease| Some(lease.lease) != own_lease) => {
                 return unavailable("credit is still leased to an earlier life of a gateway").retry_after_ms(IN_FLIGHT_RETRY_MS);
             }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return unavailable(error),
             Err(elapsed) => return unavailable(elapsed),
         }
-        let held = account.state.lock().held;
+        let (held, open_holds) = {
+            let state = account.state.lock();
+            (state.held - own.unwrap_or_default(), state.open_holds - u64::from(own.is_some()))
+        };
         if open_holds > 0 && need <= free.saturating_add(held) {
             return in_flight(need);
         }

@@ -56,9 +56,10 @@ impl Candidate {
         low
     }
 
-    /// Output that a provider may make without showing it, so that a hold cannot follow it chunk by chunk.
+    /// Output that a provider may make without showing it, so that a hold cannot follow it chunk by chunk. (The
+    /// simulated provider shows its reasoning.)
     pub(crate) fn hides_output(&self) -> bool {
-        self.model.capabilities.has(catalog::Capability::Reasoning)
+        self.model.capabilities.has(catalog::Capability::Reasoning) && !self.model.simulated
     }
 }
 

@@ -39,7 +39,13 @@ enum Relay {
     Translate(Box<Translation>),
 }
 
-type Refill = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+/// The broker is being asked for more credit.
+struct Refill {
+    answer: Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>,
+    more: NanoUsd,
+    /// Output tokens that the hold covers once it has `more`.
+    covers: u64,
+}
 
 /// The body of a streamed answer. Dropping it (the client left) cancels the provider and settles what was received.
 pub(crate) struct StreamBody {
@@ -49,13 +55,18 @@ pub(crate) struct StreamBody {
     wishes: Wishes,
     first: Option<Bytes>,
     ready: Vec<Bytes>,
-    /// The broker is being asked for more credit; what was received waits.
-    refill: Option<(Refill, NanoUsd)>,
+    refill: Option<Refill>,
+    /// Why there is no more credit; the stream goes on until what is held is used up.
+    dry: Option<Fault>,
+    /// Bytes and words of output that went to the client.
+    released: (u64, u64),
     timer: Pin<Box<Sleep>>,
     last_byte: Instant,
     last_sent: Instant,
     idle: Duration,
     waiting_since: Option<Instant>,
+    /// The provider's last event came; the end follows once what came is covered.
+    ending: bool,
     over: bool,
 }
 
@@ -81,11 +92,14 @@ impl StreamBody {
             first: peeked.map(|p| p.chunk),
             ready: Vec::new(),
             refill: None,
+            dry: None,
+            released: (0, 0),
             timer: Box::pin(tokio::time::sleep(KEEP_ALIVE.min(idle))),
             last_byte: now,
             last_sent: now,
             idle,
             waiting_since: None,
+            ending: false,
             over: false,
         }
     }
@@ -98,18 +112,27 @@ impl StreamBody {
     pub(crate) fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = &mut *self;
         loop {
-            if let Some(bytes) = this.take_ready() {
+            if !this.is_uncovered()
+                && let Some(bytes) = this.take_ready()
+            {
                 this.last_sent = Instant::now();
                 return Poll::Ready(Some(bytes));
             }
             if this.over {
                 return Poll::Ready(None);
             }
-            if this.refill.is_some() {
-                match this.poll_refill(cx) {
-                    Poll::Ready(()) => continue,
-                    Poll::Pending => return this.poll_silence(cx),
+            this.poll_refill(cx);
+            if this.is_uncovered() {
+                if this.refill.is_some() {
+                    return this.poll_silence(cx);
                 }
+                this.cover_or_fail();
+                continue;
+            }
+            if this.ending {
+                this.ending = false;
+                this.finished();
+                continue;
             }
             let next = match this.first.take() {
                 Some(chunk) => Poll::Ready(Some(Ok(chunk))),
@@ -125,9 +148,7 @@ impl StreamBody {
     }
 
     fn take_ready(&mut self) -> Option<Bytes> {
-        if self.refill.is_some() {
-            return None;
-        }
+        self.released = (self.open.seen.text_bytes, self.open.seen.words);
         let bytes = match self.ready.len() {
             0 => return None,
             1 => self.ready.pop()?,
@@ -198,7 +219,7 @@ impl StreamBody {
                 if pushed.is_err() {
                     Some(Fault::new(
                         Code::UpstreamInvalidResponse,
-                        "the provider sent an event that is too long; what came until then was billed",
+                        "the provider sent an event that cannot be read; what came until then was billed",
                     ))
                 } else {
                     pass.error.take().map(|error| {
@@ -223,59 +244,90 @@ impl StreamBody {
         if let Some(recorder) = &mut self.wishes.recorder {
             recorder.add(&self.ready);
         }
+        self.extend();
         if matches!(&self.relay, Relay::Pass(pass) if pass.done) {
-            return self.finished();
+            self.ending = true;
+            return;
         }
         self.open.progress();
-        self.extend();
     }
 
-    /// Keeps the hold ahead of the output: bytes bound the tokens of every byte-level tokenizer, words are the simulated
-    /// provider's tokens.
+    /// Output so far, as it bounds what is billed: bytes bound the tokens of every byte-level tokenizer, words are the
+    /// simulated provider's tokens.
+    fn written(&self) -> u64 {
+        match self.open.candidate.as_ref().map(|candidate| candidate.model.tokenizer) {
+            Some(catalog::Tokenizer::Sim) => self.open.seen.words,
+            _ => self.open.seen.text_bytes,
+        }
+    }
+
+    /// More was received than the hold covers: it waits here until it does.
+    fn is_uncovered(&self) -> bool {
+        let most = self.open.candidate.as_ref().map_or(u64::MAX, |candidate| candidate.output_max);
+        !self.over && self.open.hold.is_some() && self.open.covered < most && self.written() > self.open.covered
+    }
+
+    /// Keeps the hold ahead of the output: it is extended when less than half a step is left, so that the broker has
+    /// answered before the step is used up.
     fn extend(&mut self) {
+        let ahead = self.written().saturating_add(STREAM_STEP_TOKENS / 2);
         let Some(candidate) = &self.open.candidate else { return };
-        let written = match candidate.model.tokenizer {
-            catalog::Tokenizer::Sim => self.open.seen.words,
-            catalog::Tokenizer::Bytes => self.open.seen.text_bytes,
-        };
-        // Extended when less than half a step is left, so that the broker answers before the step is used up.
-        let ahead = written.saturating_add(STREAM_STEP_TOKENS / 2);
-        if ahead <= self.open.covered || self.open.covered >= candidate.output_max {
+        if self.refill.is_some() || self.dry.is_some() || ahead <= self.open.covered || self.open.covered >= candidate.output_max {
             return;
         }
-        let covered = ahead.saturating_add(STREAM_STEP_TOKENS).min(candidate.output_max);
-        let needed = candidate.hold_for(covered);
+        let covers = ahead.saturating_add(STREAM_STEP_TOKENS).min(candidate.output_max);
+        let needed = candidate.hold_for(covers);
         let Some(hold) = &mut self.open.hold else { return };
         let more = needed - hold.amount();
-        self.open.covered = covered;
         if more.is_negative() || hold.extend_now(more) {
+            self.open.covered = covers;
             return;
         }
-        self.ask(more);
+        self.ask(more, covers);
     }
 
     /// Asks the broker for more credit.
-    fn ask(&mut self, more: NanoUsd) {
-        let Some(account) = self.open.hold.as_ref().map(|hold| Arc::clone(hold.account())) else { return };
+    fn ask(&mut self, more: NanoUsd, covers: u64) {
+        let Some((account, own)) = self.open.hold.as_ref().map(|hold| (Arc::clone(hold.account()), hold.amount())) else { return };
         let gateway = Arc::clone(self.open.gateway());
-        self.refill = Some((Box::pin(async move { gateway.funds.refill(&account, more).await }), more));
+        let answer = Box::pin(async move { gateway.funds.refill(&account, more, Some(own)).await });
+        self.refill = Some(Refill { answer, more, covers });
     }
 
-    fn poll_refill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((refill, more)) = &mut self.refill else { return Poll::Ready(()) };
-        let answered = ready!(refill.as_mut().poll(cx));
-        let more = *more;
+    fn poll_refill(&mut self, cx: &mut Context<'_>) {
+        let Some(refill) = &mut self.refill else { return };
+        let Poll::Ready(answered) = refill.answer.as_mut().poll(cx) else { return };
+        let (more, covers) = (refill.more, refill.covers);
         self.refill = None;
         match answered {
-            Err(fault) => self.fail(&fault),
+            Err(fault) => self.dry = Some(fault),
+            Ok(()) if self.open.hold.as_mut().is_some_and(|hold| hold.extend_now(more)) => self.open.covered = covers,
+            // Others took what was leased: it is asked for again. Its first poll is the next turn of the loop.
             Ok(()) => {
-                // Others may have taken what was leased: then it is asked for again.
-                if self.open.hold.as_mut().is_some_and(|hold| !hold.extend_now(more)) {
-                    self.ask(more);
-                }
+                self.ask(more, covers);
+                cx.waker().wake_by_ref();
             }
         }
-        Poll::Ready(())
+    }
+
+    /// The hold is used up and the broker has said its last word: takes what the lease has free, and ends the stream if
+    /// that is not enough. What was not delivered is not billed.
+    fn cover_or_fail(&mut self) {
+        let Some(candidate) = &self.open.candidate else { return };
+        let (written, most) = (self.written(), candidate.output_max);
+        let needed = candidate.hold_for(written.min(most));
+        if let Some(hold) = &mut self.open.hold {
+            let more = needed - hold.amount();
+            if more.is_negative() || hold.extend_now(more) {
+                self.open.covered = written;
+                return;
+            }
+        }
+        let fault = self.dry.take().unwrap_or_else(|| Fault::internal("extend a hold", "no answer of the broker"));
+        (self.open.seen.text_bytes, self.open.seen.words) = self.released;
+        self.open.seen.usage = None;
+        self.ready.clear();
+        self.fail(&fault);
     }
 
     /// The provider's last byte came, or its last event.

@@ -13,4 +13,4 @@ mod tests;
 
 pub use request::{Changes, Media, Peek, peek, rewrite};
 pub use response::{Answer, with_bill};
-pub use stream::{EventKind, StreamPass, StreamScan, TooLong};
+pub use stream::{EventKind, StreamPass, StreamScan, Unreadable};

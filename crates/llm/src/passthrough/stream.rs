@@ -20,7 +20,9 @@ pub enum EventKind {
     Done,
     /// The provider's error inside the stream.
     Error,
-    /// A comment or something else without data: forward it.
+    /// Data that is no JSON: the client could not read it either.
+    Broken,
+    /// A comment, or data of a shape that is not known here: forward it.
     Other,
 }
 
@@ -96,7 +98,8 @@ impl StreamScan {
             return EventKind::Other;
         }
         let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
-            return EventKind::Other;
+            let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok();
+            return if is_json { EventKind::Other } else { EventKind::Broken };
         };
         if chunk.error.is_some() {
             return EventKind::Error;
@@ -206,13 +209,13 @@ pub struct StreamPass {
     partial: Vec<u8>,
 }
 
-/// An event is longer than the limit.
+/// The provider sent what no client could read: an event that is no JSON, or one over the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooLong;
+pub struct Unreadable;
 
 impl StreamPass {
     /// Takes a chunk and gives what may be forwarded of it, without copying whole events.
-    pub fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), TooLong> {
+    pub fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Unreadable> {
         let data = if self.partial.is_empty() {
             chunk
         } else {
@@ -224,7 +227,7 @@ impl StreamPass {
             if self.error.is_some() {
                 return Ok(());
             }
-            let forward = self.event(data_of(&data[at..end]));
+            let forward = self.event(data_of(&data[at..end]))?;
             if !forward {
                 if from < at {
                     out.push(data.slice(from..at));
@@ -237,26 +240,19 @@ impl StreamPass {
             out.push(data.slice(from..at));
         }
         self.partial.extend_from_slice(&data[at..]);
-        if self.partial.len() > PARTIAL_BYTES_MAX { Err(TooLong) } else { Ok(()) }
+        if self.partial.len() > PARTIAL_BYTES_MAX { Err(Unreadable) } else { Ok(()) }
     }
 
     /// Looks at one event; true when it is to be forwarded now.
-    fn event(&mut self, data: &[u8]) -> bool {
+    fn event(&mut self, data: &[u8]) -> Result<bool, Unreadable> {
         match self.scan.event(data) {
-            EventKind::Content | EventKind::Other => true,
-            EventKind::UsageOnly => {
-                self.usage_data = Some(data.to_vec());
-                false
-            }
-            EventKind::Done => {
-                self.done = true;
-                false
-            }
-            EventKind::Error => {
-                self.error = Some(data.to_vec());
-                false
-            }
+            EventKind::Content | EventKind::Other => return Ok(true),
+            EventKind::Broken => return Err(Unreadable),
+            EventKind::UsageOnly => self.usage_data = Some(data.to_vec()),
+            EventKind::Done => self.done = true,
+            EventKind::Error => self.error = Some(data.to_vec()),
         }
+        Ok(false)
     }
 
     /// The error object, if the first event of a stream is one.

@@ -161,3 +161,12 @@ fn an_error_inside_the_stream_is_kept_back() {
     assert!(StreamPass::first_error(b"data: {\"error\":{\"code\":429}}\n\n").is_some());
     assert!(StreamPass::first_error(STREAM.as_bytes()).is_none());
 }
+
+#[test]
+fn an_event_that_no_client_could_read_is_not_forwarded() {
+    let mut out = Vec::new();
+    assert!(StreamPass::default().push(Bytes::from_static(b"data: {\"choices\":[\n\n"), &mut out).is_err());
+    assert!(out.is_empty());
+    assert!(StreamPass::default().push(Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":[1]}}]}\n\n"), &mut out).is_ok());
+    assert_eq!(out.len(), 1, "a shape that is not known here is still the provider's word");
+}
