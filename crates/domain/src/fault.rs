@@ -142,6 +142,7 @@ struct Inner {
     say: String,
     param: Option<String>,
     retry_after_ms: Option<u64>,
+    limit: Option<(&'static str, u32)>,
     upstream: Option<UpstreamDetail>,
     note: Option<String>,
     cause: Option<Cause>,
@@ -151,7 +152,16 @@ impl Fault {
     /// A fault with the sentence that tells the caller what to do.
     pub fn new(code: Code, say: impl Into<String>) -> Self {
         Self {
-            inner: Box::new(Inner { code, say: say.into(), param: None, retry_after_ms: None, upstream: None, note: None, cause: None }),
+            inner: Box::new(Inner {
+                code,
+                say: say.into(),
+                param: None,
+                retry_after_ms: None,
+                limit: None,
+                upstream: None,
+                note: None,
+                cause: None,
+            }),
         }
     }
 
@@ -173,6 +183,13 @@ impl Fault {
     #[must_use]
     pub fn retry_after_ms(mut self, ms: u64) -> Self {
         self.inner.retry_after_ms = Some(ms);
+        self
+    }
+
+    /// The limit that is used up: `requests` or `tokens`, and its size per minute.
+    #[must_use]
+    pub fn limit(mut self, what: &'static str, size: u32) -> Self {
+        self.inner.limit = Some((what, size));
         self
     }
 
@@ -215,6 +232,11 @@ impl Fault {
     /// When trying again makes sense, if known.
     pub fn retry_after(&self) -> Option<u64> {
         self.inner.retry_after_ms
+    }
+
+    /// The limit that is used up, if one is.
+    pub fn used_up(&self) -> Option<(&'static str, u32)> {
+        self.inner.limit
     }
 
     /// What the provider said, if the fault is about one.

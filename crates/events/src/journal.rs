@@ -23,6 +23,9 @@ use crate::sync;
 use crate::wake::Wake;
 use crate::writer::Writer;
 
+/// Limit: bytes of an encoded intent, so that the event of its end always fits.
+const INTENT_BYTES_MAX: usize = crate::PAYLOAD_BYTES_MAX / 2;
+
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
@@ -174,6 +177,10 @@ impl Journal {
         }
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.message(intent)?;
+            // An event carries its intent's facts and more: what is taken here must have room for its end.
+            if scratch.len() > INTENT_BYTES_MAX {
+                return Err(JournalError::TooLarge { bytes: scratch.len() });
+            }
             let frame = scratch.frame(Field::Intent)?;
             self.append(frame.len(), |writer| {
                 self.shared.room(writer)?;

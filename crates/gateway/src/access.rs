@@ -22,6 +22,11 @@ pub(crate) fn limits(limiter: &Limiter, caller: &Caller, tokens: u64, now: UnixM
     limiter.take(caller.key, &wanted, now).map_err(|refused| {
         let say =
             format!("this API key's limit of {} {} is reached; try again in {} ms", refused.limit, refused.what, refused.retry_after_ms);
-        Fault::new(Code::RateLimitExceeded, say).retry_after_ms(refused.retry_after_ms)
+        let fault = Fault::new(Code::RateLimitExceeded, say).retry_after_ms(refused.retry_after_ms);
+        match refused.what {
+            "requests per minute" => fault.limit("requests", refused.limit),
+            "tokens per minute" => fault.limit("tokens", refused.limit),
+            _ => fault,
+        }
     })
 }

@@ -8,7 +8,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use llm::passthrough::{self, Changes, StreamPass};
+use llm::passthrough::{self, Begin, Changes, StreamPass};
 use llm::{CallPath, Dialect, Facts, Outgoing, Restore, Target, UpstreamFault};
 use proto::usage::v1::Attempt;
 
@@ -23,8 +23,16 @@ use crate::settle::OpenCall;
 const ATTEMPTS_MAX: u32 = 3;
 /// Before the only candidate is tried once more.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Limit: a wait that a provider asks for is honoured for the only candidate if it is this short.
+const RETRY_AFTER_MAX_MS: u64 = 2_000;
+/// Limit: what a provider may ask callers to wait.
+const RETRY_AFTER_FORWARDED_MAX_MS: u64 = 3_600_000;
+/// Limit: bytes looked at for a stream's first event.
+const BEGIN_BYTES_MAX: usize = 64 * 1024;
 /// Limit: bytes read of a provider's error.
 const ERROR_BYTES_MAX: usize = 256 * 1024;
+/// Limit: characters of a provider's words in the log.
+const NOTE_CHARS_MAX: usize = 300;
 const ERROR_DEADLINE: Duration = Duration::from_secs(10);
 const AGENT: &str = concat!("llmg/", env!("CARGO_PKG_VERSION"));
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
@@ -49,6 +57,8 @@ struct Failed {
     elsewhere: bool,
     /// The same candidate may do better in a moment.
     again: bool,
+    /// The deployment is left alone for a while: it failed for everybody, not for this call.
+    cools: bool,
     status: u16,
 }
 
@@ -77,10 +87,11 @@ pub(crate) async fn in_order(
             }
             Err(failed) => failed,
         };
+        open.unsend();
         note(open, candidate, failed.status, failed.fault.code().as_str(), waited);
         open.seen.upstream_status = failed.status;
         let last = attempts >= ATTEMPTS_MAX || (queue.is_empty() && !(failed.again && attempts == 1)) || !failed.elsewhere;
-        if failed.elsewhere {
+        if failed.cools {
             open.gateway().cooldowns.start(&candidate.deployment, failed.fault.retry_after());
         }
         if last {
@@ -92,7 +103,8 @@ pub(crate) async fn in_order(
             return Err(failed.fault.upstream(detail));
         }
         if queue.is_empty() {
-            tokio::time::sleep(RETRY_PAUSE).await;
+            let asked = failed.fault.retry_after().map_or(RETRY_PAUSE, Duration::from_millis);
+            tokio::time::sleep(asked.max(RETRY_PAUSE)).await;
             queue.push(candidate);
         }
     }
@@ -119,7 +131,9 @@ async fn one(open: &mut OpenCall, call: &mut Call, candidate: &Candidate, output
     gateway.journal.durable().await.map_err(|error| Failed::ours(unrecordable(error)))?;
     let response = gateway.upstream.send(request.map(|()| Full::new(Bytes::from(outgoing.body)))).await.map_err(|down| Failed {
         elsewhere: true,
-        again: down.code == Code::UpstreamUnreachable,
+        // Once it was sent, a provider may have taken the call: it is not sent there a second time.
+        again: down.unsent,
+        cools: true,
         status: 0,
         fault: down.into_fault(&candidate.deployment.provider.id),
     })?;
@@ -211,7 +225,7 @@ fn unrecordable(error: events::JournalError) -> Fault {
 impl Failed {
     /// No candidate would do better.
     fn ours(fault: Fault) -> Self {
-        Self { fault, elsewhere: false, again: false, status: 0 }
+        Self { fault, elsewhere: false, again: false, cools: false, status: 0 }
     }
 
     fn said(said: UpstreamFault, status: u16, candidate: &Candidate) -> Self {
@@ -224,9 +238,27 @@ impl Failed {
                 | Code::UpstreamTimeout
                 | Code::UpstreamAuthentication
         );
-        let again = matches!(code, Code::UpstreamOverloaded | Code::UpstreamError);
-        Self { fault: said.into_fault(&candidate.deployment.provider.id, 0), elsewhere, again, status }
+        let short = said.retry_after_ms.is_none_or(|ms| ms <= RETRY_AFTER_MAX_MS);
+        let again = matches!(code, Code::UpstreamOverloaded | Code::UpstreamError | Code::UpstreamRateLimited) && short;
+        // A 403 may be about what this caller sent; a 401 is about our credential.
+        let cools = elsewhere && (code != Code::UpstreamAuthentication || status == StatusCode::UNAUTHORIZED.as_u16());
+        Self { fault: outward(said, &candidate.deployment.provider.id), elsewhere, again, cools, status }
     }
+}
+
+/// A provider's fault for the caller. What a provider says of its own state or of our account (keys, organizations, hosts)
+/// stays in the log; what it says of the request goes out.
+pub(crate) fn outward(mut said: UpstreamFault, provider: &str) -> Fault {
+    let ours = match said.code {
+        Code::UpstreamAuthentication => "did not accept this instance's credential; tell the operator",
+        Code::UpstreamRateLimited => "is at its rate limit; try again in a moment",
+        Code::UpstreamOverloaded => "is overloaded; try again in a moment",
+        Code::UpstreamError | Code::UpstreamTimeout => "failed; try again, or name another model",
+        Code::UpstreamInvalidResponse => "answered something that is no answer; try again, or name another model",
+        _ => return said.into_fault(provider, 0),
+    };
+    let note = std::mem::replace(&mut said.message, format!("the provider `{provider}` {ours}"));
+    said.into_fault(provider, 0).note(note.chars().take(NOTE_CHARS_MAX).collect::<String>())
 }
 
 /// Reads a provider's refusal.
@@ -236,7 +268,7 @@ async fn refused(response: Response<Incoming>, candidate: &Candidate) -> Failed 
     // What cannot be read of an error is no reason to lose its status.
     let bytes = body.ok().and_then(Result::ok).map(|b| b.to_bytes()).unwrap_or_default();
     let mut said = candidate.endpoint.dialect.codec().fault_read(head.status.as_u16(), &bytes);
-    said.retry_after_ms = said.retry_after_ms.or_else(|| retry_after_ms(&head.headers));
+    said.retry_after_ms = said.retry_after_ms.or_else(|| retry_after_ms(&head.headers)).map(|ms| ms.min(RETRY_AFTER_FORWARDED_MAX_MS));
     Failed::said(said, head.status.as_u16(), candidate)
 }
 
@@ -246,7 +278,7 @@ fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
     number("retry-after-ms").or_else(|| number(RETRY_AFTER.as_str()).map(|seconds| seconds.saturating_mul(1_000)))
 }
 
-/// Reads a stream's first chunk: an error there may still be answered by another candidate.
+/// Reads a stream until its first event: an error there may still be answered by another candidate.
 async fn begin(gateway: &Gateway, served: &mut Served) -> Result<Peeked, Failed> {
     let candidate = served.candidate.clone();
     let provider = &candidate.deployment.provider.id;
@@ -254,23 +286,29 @@ async fn begin(gateway: &Gateway, served: &mut Served) -> Result<Peeked, Failed>
         fault: Fault::new(code, format!("the provider `{provider}` {why}; try again, or name another model")),
         elsewhere: true,
         again: false,
+        cools: true,
         status: StatusCode::OK.as_u16(),
     };
+    let mut chunk = Bytes::new();
     loop {
         let frame = tokio::time::timeout(gateway.upstream.limits.first_byte, served.response.body_mut().frame()).await;
         let frame = match frame {
             Err(_) => return Err(cut(Code::UpstreamTimeout, "sent nothing in time")),
-            Ok(None) => return Err(cut(Code::UpstreamInvalidResponse, "ended its stream before it began")),
+            Ok(None) if chunk.is_empty() => return Err(cut(Code::UpstreamInvalidResponse, "ended its stream before it began")),
+            Ok(None) => return Ok(Peeked { chunk, at: Instant::now() }),
             Ok(Some(Err(_))) => return Err(cut(Code::UpstreamError, "broke its stream off before it began")),
             Ok(Some(Ok(frame))) => frame,
         };
-        let Ok(chunk) = frame.into_data() else { continue };
-        if served.passes
-            && let Some(error) = StreamPass::first_error(&chunk)
-        {
-            let said = candidate.endpoint.dialect.codec().fault_read(StatusCode::INTERNAL_SERVER_ERROR.as_u16(), &error);
-            return Err(Failed::said(said, StatusCode::OK.as_u16(), &candidate));
+        let Ok(data) = frame.into_data() else { continue };
+        chunk = if chunk.is_empty() { data } else { Bytes::from([chunk, data].concat()) };
+        match StreamPass::begin(&chunk) {
+            // The other dialects' errors read as content here; their readers find them.
+            Begin::Error(error) if served.passes => {
+                let said = candidate.endpoint.dialect.codec().fault_read(StatusCode::INTERNAL_SERVER_ERROR.as_u16(), &error);
+                return Err(Failed::said(said, StatusCode::OK.as_u16(), &candidate));
+            }
+            Begin::Unknown if chunk.len() < BEGIN_BYTES_MAX => {}
+            _ => return Ok(Peeked { chunk, at: Instant::now() }),
         }
-        return Ok(Peeked { chunk, at: Instant::now() });
     }
 }

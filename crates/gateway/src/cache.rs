@@ -3,7 +3,7 @@
 //! The key begins with the organization and the project, so that no hit can cross a tenant.
 
 use bytes::Bytes;
-use domain::{Fault, UnixMicros, Usage};
+use domain::{UnixMicros, Usage};
 use llm::Dialect;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,18 +41,19 @@ pub(crate) struct Found {
     pub(crate) body: Bytes,
 }
 
-/// Where the call's answer is kept; none when the project or the caller does not want it.
-pub(crate) fn place(caller: &Caller, call: &Call) -> Result<Option<Place>, Fault> {
+/// Where the call's answer is kept; none when the project or the caller does not want it, or when the body is nested deeper
+/// than it can be compared.
+pub(crate) fn place(caller: &Caller, call: &Call) -> Option<Place> {
     if call.dialect != Dialect::OpenAiChat {
         // What is kept is replayed as OpenAI's bytes.
-        return Ok(None);
+        return None;
     }
     let seconds = match (caller.cache_ttl_seconds, call.options.cache) {
-        (None, _) | (_, CacheWish::Off) => return Ok(None),
+        (None, _) | (_, CacheWish::Off) => return None,
         (Some(_), CacheWish::Seconds(seconds)) => seconds,
         (Some(seconds), CacheWish::Project) => seconds,
     };
-    let mut body: Value = serde_json::from_slice(&call.body).map_err(|e| Fault::internal("read a call for the cache", e))?;
+    let mut body: Value = serde_json::from_slice(&call.body).ok()?;
     if let Some(members) = body.as_object_mut() {
         // These change how the answer is sent, not what it says.
         members.remove("stream_options");
@@ -68,7 +69,7 @@ pub(crate) fn place(caller: &Caller, call: &Call) -> Result<Option<Place>, Fault
     hash.update(call.model.as_bytes());
     hash.update([0]);
     hash_sorted(&body, &mut hash);
-    Ok(Some(Place { key: hash.finalize().into(), seconds }))
+    Some(Place { key: hash.finalize().into(), seconds })
 }
 
 /// Hashes a value so that equal meaning gives an equal key: members by name, no white space.

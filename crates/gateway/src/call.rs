@@ -13,6 +13,10 @@ const TAG_BYTES_MAX: usize = 100;
 /// Limit: bytes of the metadata, user and session headers.
 const LABEL_BYTES_MAX: usize = 4_096;
 
+/// Limit: bytes of a model's name, and choices of one call.
+const MODEL_BYTES_MAX: usize = 256;
+const CHOICES_MAX: u64 = 128;
+
 /// What the caller asks of the response cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CacheWish {
@@ -49,19 +53,21 @@ pub(crate) struct Call {
     /// Only for OpenAI chat: what a same-dialect call needs.
     peek: Option<Peek>,
     media: Media,
+    unpriced: Option<String>,
     parsed: Option<Box<ChatCall>>,
 }
 
 impl Call {
     /// Reads a body. An OpenAI body is only looked at; the others are parsed.
     pub(crate) fn read(dialect: Dialect, body: Bytes, path: &CallPath<'_>, options: Options) -> Result<Self, Fault> {
-        if dialect == Dialect::OpenAiChat
-            && let Ok(peek) = passthrough::peek(&body)
+        let peeked = (dialect == Dialect::OpenAiChat).then(|| passthrough::peek(&body));
+        if let Some(Err(error)) = &peeked
+            && passthrough::is_ambiguous(error)
         {
-            if peek.max_tokens == Some(0) {
-                return Err(Fault::new(Code::InvalidRequest, "`max_tokens` must be at least 1").param("max_tokens"));
-            }
-            return Ok(Self {
+            return Err(ambiguous(&error.to_string()));
+        }
+        if let Some(Ok(peek)) = peeked {
+            let call = Self {
                 dialect,
                 model: peek.model.clone(),
                 stream: peek.stream,
@@ -69,28 +75,55 @@ impl Call {
                 max_tokens: peek.max_tokens,
                 n: peek.n,
                 media: peek.media,
+                unpriced: peek.unpriced.clone(),
                 peek: Some(peek),
                 parsed: None,
                 body,
                 options,
-            });
+            };
+            return call.checked();
+        }
+        if dialect != Dialect::OpenAiChat {
+            passthrough::unambiguous(&body, DECISIVE).map_err(|name| ambiguous(&name))?;
         }
         // The codec reads slower and says what is wrong where.
         let call = dialect.codec().request_read(&body, path)?;
         let media = media_of(&call);
-        Ok(Self {
+        Self {
             dialect,
             model: call.model.clone(),
             stream: call.stream,
             include_usage: call.include_usage,
             max_tokens: call.max_output,
-            n: call.n.unwrap_or(1).max(1),
+            n: call.n.unwrap_or(1),
             media,
+            unpriced: unpriced(&call),
             peek: None,
             parsed: Some(Box::new(call)),
             body,
             options,
-        })
+        }
+        .checked()
+    }
+
+    fn checked(self) -> Result<Self, Fault> {
+        let invalid = |param: &str, say: String| Err(Fault::new(Code::InvalidRequest, say).param(param));
+        if self.model.is_empty() || self.model.len() > MODEL_BYTES_MAX {
+            return invalid("model", format!("`model` must have 1 to {MODEL_BYTES_MAX} bytes"));
+        }
+        if self.max_tokens == Some(0) {
+            return invalid("max_tokens", "`max_tokens` must be at least 1".to_owned());
+        }
+        if self.n == 0 || self.n > CHOICES_MAX {
+            return invalid("n", format!("`n` must be from 1 to {CHOICES_MAX}"));
+        }
+        Ok(self)
+    }
+
+    /// A parameter whose price is not known, or that reaches into the provider's store under the platform's key: credits
+    /// cannot pay for it.
+    pub(crate) fn unpriced(&self) -> Option<&str> {
+        if self.media.stored { Some("messages (file_id)") } else { self.unpriced.as_deref() }
     }
 
     /// The peek, when the body may pass through to an OpenAI-compatible provider.
@@ -105,6 +138,12 @@ impl Call {
             self.parsed = Some(Box::new(call));
         }
         self.parsed.as_deref().ok_or_else(|| Fault::internal("parse a call", "no call after parsing"))
+    }
+
+    /// Tokens that the call will about take, for the key's limit.
+    pub(crate) fn tokens_expected(&self) -> u64 {
+        let bytes = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
+        (bytes / 4).saturating_add(self.max_tokens.unwrap_or(0))
     }
 
     /// Input tokens for a model with this tokenizer.
@@ -124,6 +163,46 @@ impl Call {
     }
 }
 
+/// What decides in each dialect: may come once, in one spelling.
+const DECISIVE: &[&str] = &["model", "stream", "max_tokens", "messages", "contents", "generationConfig", "generation_config", "tools"];
+
+fn ambiguous(what: &str) -> Fault {
+    let name = what.split('`').nth(1).unwrap_or(what).split(" at line").next().unwrap_or(what).to_owned();
+    Fault::new(Code::InvalidRequest, format!("`{name}` comes twice, or in another spelling of case; send it once, as documented"))
+        .param(name)
+}
+
+/// The first thing in a call of any dialect that no price here covers.
+fn unpriced(call: &ChatCall) -> Option<String> {
+    use llm::chat::Tool;
+    /// Members of the dialects' own that change price or provider, or name what lies in the provider's store.
+    const OWN: [&str; 16] = [
+        "models",
+        "provider",
+        "plugins",
+        "preset",
+        "route",
+        "transforms",
+        "web_search_options",
+        "prediction",
+        "speed",
+        "inference_geo",
+        "container",
+        "mcp_servers",
+        "cachedContent",
+        "cached_content",
+        "context_management",
+        "fallbacks",
+    ];
+    if call.service_tier.as_deref().is_some_and(|tier| !matches!(tier, "auto" | "default" | "standard" | "standard_only")) {
+        return Some("service_tier".to_owned());
+    }
+    if call.tools.iter().any(|tool| !matches!(tool, Tool::Function(_))) {
+        return Some("tools (of the provider's own)".to_owned());
+    }
+    call.rest.iter().find(|(name, value)| OWN.contains(&name.as_str()) && !value.is_null()).map(|(name, _)| name.clone())
+}
+
 fn media_of(call: &ChatCall) -> Media {
     use llm::chat::{PartKind, Source};
     let mut media = Media { messages: u64::try_from(call.messages.len()).unwrap_or(u64::MAX), ..Media::default() };
@@ -135,8 +214,10 @@ fn media_of(call: &ChatCall) -> Media {
         };
         media.images += u64::from(image);
         media.others += u64::from(!image);
-        if let Source::Inline(data) = &found.source {
-            media.inline_bytes += u64::try_from(data.len()).unwrap_or(u64::MAX);
+        match &found.source {
+            Source::Inline(data) => media.inline_bytes += u64::try_from(data.len()).unwrap_or(u64::MAX),
+            Source::Id(_) => media.stored = true,
+            Source::Url(_) | Source::Text(_) => {}
         }
     }
     media

@@ -103,12 +103,11 @@ impl Hold {
 
     /// Ends the hold with what the call was charged.
     pub(crate) fn settle(mut self, charged: NanoUsd) {
+        let amount = std::mem::replace(&mut self.amount, NanoUsd(-1));
         let mut state = self.account.state.lock();
-        state.held -= self.amount;
+        state.held -= amount;
         state.settled += charged;
         state.open_holds -= 1;
-        drop(state);
-        self.amount = NanoUsd(-1);
     }
 }
 

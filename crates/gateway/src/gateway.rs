@@ -21,6 +21,8 @@ use crate::funds::Funds;
 use crate::metrics::Metrics;
 use crate::upstream::{Limits, Upstream};
 
+/// Limit: bytes of all bodies in memory; beyond it calls are answered with 503 `overloaded`.
+const BODY_BYTES_ALL_MAX: u64 = 1 << 30;
 /// How often gauges are read off.
 const GAUGE_PERIOD: Duration = Duration::from_millis(250);
 /// How often the catalog's local file is looked at.
@@ -96,6 +98,7 @@ pub struct Gateway {
     pub(crate) cooldowns: Cooldowns,
     pub(crate) metrics: Metrics,
     in_flight: AtomicU64,
+    body_bytes: AtomicU64,
 }
 
 impl Gateway {
@@ -116,6 +119,7 @@ impl Gateway {
             cooldowns: Cooldowns::default(),
             metrics,
             in_flight: AtomicU64::new(0),
+            body_bytes: AtomicU64::new(0),
             settings,
         });
         shutdown.spawn(Arc::clone(&gateway.directory).follow(shutdown.clone()));
@@ -170,6 +174,13 @@ impl Gateway {
         (before < self.settings.in_flight_max).then_some(place)
     }
 
+    /// Room for a body that is about to be read; none when all calls' bodies together would take too much memory.
+    pub(crate) fn room(self: &Arc<Self>, bytes: u64) -> Option<BodyBytes> {
+        let before = self.body_bytes.fetch_add(bytes, Ordering::AcqRel);
+        let room = BodyBytes(Arc::clone(self), bytes);
+        (before.saturating_add(bytes) <= BODY_BYTES_ALL_MAX).then_some(room)
+    }
+
     async fn read_gauges(self: Arc<Self>, shutdown: Shutdown) {
         let mut ticks = tokio::time::interval(GAUGE_PERIOD);
         let stopping = shutdown.stopping();
@@ -192,6 +203,15 @@ impl Gateway {
 
 async fn text_of(path: &Path) -> Option<String> {
     tokio::fs::read_to_string(path).await.ok()
+}
+
+/// Memory of one call's body.
+pub(crate) struct BodyBytes(Arc<Gateway>, u64);
+
+impl Drop for BodyBytes {
+    fn drop(&mut self) {
+        self.0.body_bytes.fetch_sub(self.1, Ordering::AcqRel);
+    }
 }
 
 /// One call's place among those in flight.

@@ -1,9 +1,10 @@
 //! The order of a chat call, and the only file that knows it:
-//! rights → plan → limits → cache → hold → attempts → relay → settle.
+//! limits → plan → rights → cache → hold → attempts → relay → settle.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use domain::fault::UpstreamDetail;
 use domain::{Code, Fault, NanoUsd, RequestId, UnixMicros};
 use llm::Bill;
 use llm::passthrough::{Answer, StreamPass, with_bill};
@@ -15,7 +16,7 @@ use crate::body::Body;
 use crate::cache::{self, Found, Place, Recorder};
 use crate::call::Call;
 use crate::directory::Caller;
-use crate::gateway::Gateway;
+use crate::gateway::{BodyBytes, Gateway, InFlight};
 use crate::plan::{self, Candidate, Known};
 use crate::relay::{self, StreamBody, Wishes};
 use crate::settle::{CacheUse, Ending, OpenCall};
@@ -42,12 +43,15 @@ pub(crate) struct Begun {
     pub(crate) id: RequestId,
     pub(crate) started: Instant,
     pub(crate) now: UnixMicros,
+    pub(crate) in_flight: InFlight,
+    pub(crate) room: BodyBytes,
 }
 
 /// Makes one chat call. Whatever happens, it ends in the event log once.
 pub(crate) async fn chat(gateway: &Arc<Gateway>, begun: Begun, mut call: Call) -> Result<Answered, Fault> {
-    let Begun { caller, id, started, now } = begun;
+    let Begun { caller, id, started, now, in_flight, room } = begun;
     let mut open = OpenCall::new(Arc::clone(gateway), caller, &call, id, started, now);
+    open.keep(in_flight, Some(room));
     match steps(gateway, &mut open, &mut call, now).await {
         Ok(Step::Cached(found)) => replay(open, &call, &found, now),
         Ok(Step::Served(served, place, cap)) => relayed(open, call, *served, place, cap, now).await,
@@ -65,12 +69,16 @@ enum Step {
 
 async fn steps(gateway: &Arc<Gateway>, open: &mut OpenCall, call: &mut Call, now: UnixMicros) -> Result<Step, Fault> {
     let caller = Arc::clone(&open.caller);
+    let expected = call.tokens_expected();
+    open.allow(access::limits(&gateway.limiter, &caller, expected, now)?, expected);
     let candidates = candidates(gateway, &caller, call, now)?;
     let first = candidates.first().ok_or_else(|| Fault::internal("plan a call", "no candidates"))?;
     access::model_allowed(&caller, &first.model.id, &call.model)?;
-    let expected = first.input.likely.saturating_add(call.max_tokens.unwrap_or(0));
-    open.allow(access::limits(&gateway.limiter, &caller, expected, now)?, expected);
-    let place = cache::place(&caller, call)?;
+    if let Some(param) = call.unpriced() {
+        let say = format!("`{param}` changes what a call costs in a way that credits do not cover yet; leave it out");
+        return Err(Fault::new(Code::UnsupportedParameter, say).param(param));
+    }
+    let place = cache::place(&caller, call);
     if let Some(place) = &place {
         open.cache = CacheUse::Miss;
         if let Some(found) = cache::find(gateway, place, now) {
@@ -135,7 +143,8 @@ async fn relayed(
         Ok(relayed) => relayed,
         Err(fault) => {
             open.settle(Ending::Failed(fault.code()));
-            return Err(fault);
+            let detail = fault.upstream_detail().cloned().unwrap_or_default();
+            return Err(fault.upstream(UpstreamDetail { provider, attempts, ..detail }));
         }
     };
     if let (Some(place), Some((bytes, usage))) = (&place, &relayed.keep) {

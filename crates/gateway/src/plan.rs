@@ -59,7 +59,8 @@ impl Candidate {
     /// Output that a provider may make without showing it, so that a hold cannot follow it chunk by chunk. (The
     /// simulated provider shows its reasoning.)
     pub(crate) fn hides_output(&self) -> bool {
-        self.model.capabilities.has(catalog::Capability::Reasoning) && !self.model.simulated
+        let thinks = llm::Facts::guess(self.endpoint.dialect, &self.deployment.upstream).reasoning != llm::ReasoningStyle::None;
+        (thinks || self.model.capabilities.has(catalog::Capability::Reasoning)) && !self.model.simulated
     }
 }
 
@@ -102,7 +103,10 @@ pub(crate) fn make(call: &mut Call, known: &Known<'_>) -> Result<Vec<Candidate>,
         let Some(endpoint) = known.credentials.of(&deployment.provider) else { continue };
         let window = plan.model.context_window_at(&deployment);
         let input = call.input_tokens(plan.model.tokenizer, &deployment.upstream, window)?;
-        let Some(limit) = call.max_tokens.or(plan.model.max_output_at(&deployment)).or(window) else { continue };
+        let most = plan.model.max_output_at(&deployment);
+        // A provider caps or refuses what is asked beyond the model's own limit.
+        let asked = call.max_tokens.map(|asked| most.map_or(asked, |most| asked.min(most)));
+        let Some(limit) = asked.or(most).or(window) else { continue };
         candidates.push(Candidate {
             model: Arc::clone(&plan.model),
             endpoint: Arc::clone(endpoint),

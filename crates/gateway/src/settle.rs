@@ -13,7 +13,7 @@ use proto::usage::v1::{Attempt, Facts, Intent, Outcome, Progress, Rates, UsageEv
 use crate::call::Call;
 use crate::directory::Caller;
 use crate::funds::Hold;
-use crate::gateway::Gateway;
+use crate::gateway::{BodyBytes, Gateway, InFlight};
 use crate::plan::Candidate;
 
 /// Version of the event's schema.
@@ -36,6 +36,8 @@ pub(crate) enum Ending {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) usage: Option<Usage>,
+    /// The answer came to its own end, so that `usage` is the provider's last word.
+    pub(crate) complete: bool,
     pub(crate) finish: Option<String>,
     pub(crate) upstream_id: Option<String>,
     /// Bytes of output text: an upper bound of its tokens.
@@ -84,6 +86,7 @@ pub(crate) struct OpenCall {
     last_progress: Instant,
     sent: bool,
     ended: bool,
+    _places: (Option<InFlight>, Option<BodyBytes>),
 }
 
 impl OpenCall {
@@ -124,7 +127,18 @@ impl OpenCall {
             last_progress: started,
             sent: false,
             ended: false,
+            _places: (None, None),
         }
+    }
+
+    /// Keeps the call's places (among those in flight, and in memory) until it ends.
+    pub(crate) fn keep(&mut self, in_flight: InFlight, body: Option<BodyBytes>) {
+        self._places = (Some(in_flight), body);
+    }
+
+    /// An attempt failed: until the next one nothing is under way.
+    pub(crate) fn unsend(&mut self) {
+        self.sent = false;
     }
 
     pub(crate) fn gateway(&self) -> &Arc<Gateway> {
@@ -206,22 +220,30 @@ impl OpenCall {
         self.hold.as_ref().map_or(NanoUsd::ZERO, Hold::amount)
     }
 
-    /// The provider's figures, or what was counted until now.
+    /// The provider's figures if it had its last word and they say something; else what was counted, with what the
+    /// provider said of the input.
+    ///
+    /// Invariant: never more than the call was admitted with, whatever a provider reports.
     pub(crate) fn usage_so_far(&self) -> Usage {
-        if let Some(usage) = self.seen.usage {
-            return usage;
-        }
-        let Some(candidate) = &self.candidate else { return Usage::default() };
-        let output = match candidate.model.tokenizer {
+        let Some(candidate) = &self.candidate else { return self.seen.usage.unwrap_or_default() };
+        let counted = match candidate.model.tokenizer {
             catalog::Tokenizer::Sim => self.seen.words,
             catalog::Tokenizer::Bytes => self.seen.text_bytes.div_ceil(4),
         };
-        Usage { input: candidate.input.likely, output, source: UsageSource::Estimated, ..Usage::default() }
+        let said = self.seen.usage.unwrap_or_default();
+        let usage = if self.seen.complete && self.seen.usage.is_some() && (said.output > 0 || counted == 0) {
+            said
+        } else {
+            let input = if said.input > 0 { said.input } else { candidate.input.likely };
+            Usage { input, output: said.output.max(counted), source: UsageSource::Estimated, ..said }
+        };
+        let most = candidate.input.max.max(candidate.model.context_window_at(&candidate.deployment).unwrap_or(0));
+        Usage { input: usage.input.min(most), output: usage.output.min(candidate.output_max), ..usage }.clamped()
     }
 
     /// What is billed for this ending: a failure before the first token, and anything that was never sent, is free.
     fn billed(&self, ending: Ending) -> Usage {
-        let received = self.seen.first_token.is_some() || self.seen.usage.is_some();
+        let received = self.received();
         match ending {
             Ending::Cached => Usage::default(),
             Ending::Done => self.usage_so_far(),
@@ -229,6 +251,11 @@ impl OpenCall {
             Ending::Cancelled if self.sent => self.usage_so_far(),
             Ending::Failed(_) | Ending::Cancelled => Usage::default(),
         }
+    }
+
+    /// Output came, so that a failure is no longer free.
+    fn received(&self) -> bool {
+        self.seen.text_bytes > 0 || self.seen.complete
     }
 
     fn price(&self, usage: &Usage) -> Bill {
@@ -299,7 +326,7 @@ impl OpenCall {
             Ending::Failed(code) => (u32::from(service::http_status::of(code).as_u16()), code.as_str()),
             Ending::Cancelled => (499, Code::RequestCancelled.as_str()),
         };
-        let received = self.seen.first_token.is_some() || self.seen.usage.is_some();
+        let received = self.received();
         let kind = match ending {
             Ending::Done | Ending::Cached => Kind::Settled,
             Ending::Failed(_) if received => Kind::Settled,
@@ -312,8 +339,8 @@ impl OpenCall {
             kind: kind.into(),
             http_status: status,
             error_code: error_code.to_owned(),
-            finish_reason: self.seen.finish.clone().unwrap_or_default(),
-            upstream_id: self.seen.upstream_id.clone().unwrap_or_default(),
+            finish_reason: clipped(self.seen.finish.as_deref()),
+            upstream_id: clipped(self.seen.upstream_id.as_deref()),
             duration_ms: u32::try_from(duration.as_millis()).unwrap_or(u32::MAX),
             first_token_ms: self
                 .seen
@@ -338,6 +365,13 @@ impl Drop for OpenCall {
             self.settle(Ending::Cancelled);
         }
     }
+}
+
+/// Limit: characters of a provider's word in an event, which must always fit the log.
+const WORD_CHARS_MAX: usize = 128;
+
+fn clipped(word: Option<&str>) -> String {
+    word.unwrap_or_default().chars().take(WORD_CHARS_MAX).collect()
 }
 
 fn tokens(usage: &Usage) -> UsageTokens {

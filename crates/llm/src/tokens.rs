@@ -21,15 +21,16 @@ const IMAGE_TOKENS_MAX_SMALL: u64 = 48_169;
 const IMAGE_TOKENS_TYPICAL: u64 = 1_000;
 
 /// For every byte-level tokenizer: a token is at least one byte of the body, whose JSON is longer than any template.
-/// Media data inside the body are no text: images count by the piece, other media by their bytes.
+/// Images count by the piece. What lies behind a reference or in a compressed file is bounded by nothing but the model's
+/// context window: a longer input is refused by the provider, and a refused call costs nothing.
 pub fn bounded_by_bytes(body_bytes: u64, media: &Media, model: &str, context_window: Option<u64>) -> InputTokens {
     let text = body_bytes.saturating_sub(media.inline_bytes);
     let per_image = if model.contains("4o-mini") { IMAGE_TOKENS_MAX_SMALL } else { IMAGE_TOKENS_MAX };
-    let others = if media.others > 0 { media.inline_bytes } else { 0 };
-    let max = text.saturating_add(media.images.saturating_mul(per_image)).saturating_add(others);
-    let likely = text / BYTES_PER_TOKEN_TYPICAL + media.images * IMAGE_TOKENS_TYPICAL + others / BYTES_PER_TOKEN_TYPICAL;
-    // A model refuses an input that is longer than its window, and a refused call costs nothing.
+    let counted = text.saturating_add(media.images.saturating_mul(per_image));
+    let max = if media.others > 0 { u64::MAX } else { counted };
     let max = context_window.map_or(max, |window| max.min(window));
+    let files = if media.others > 0 { media.inline_bytes } else { 0 };
+    let likely = text / BYTES_PER_TOKEN_TYPICAL + media.images.saturating_mul(IMAGE_TOKENS_TYPICAL) + files / BYTES_PER_TOKEN_TYPICAL;
     InputTokens { max, likely: likely.clamp(1, max.max(1)) }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use catalog::{Deployment, Model, Provider, Resolved, Variant};
 use domain::{Code, Fault, UnixMicros};
 
-/// Limit: candidates of one plan.
-pub const CANDIDATES_MAX: usize = 8;
+/// Limit: candidates of one plan, as many as a call makes attempts.
+pub const CANDIDATES_MAX: usize = 3;
 
 /// What is known of the outside when a plan is made.
 pub trait Surroundings {

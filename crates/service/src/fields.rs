@@ -44,7 +44,7 @@ pub const FIELDS: &[Field] = &[
     field("body_bytes_max", "33554432", "largest request body in bytes, 1 to 1073741824"),
     field("in_flight_max", "20000", "calls served at once before 503 `overloaded`, 1 to 1000000"),
     field("upstream_connect_timeout_ms", "5000", "milliseconds, 1 to 600000"),
-    field("upstream_first_byte_timeout_ms", "300000", "milliseconds until the provider's first byte, 1 to 3600000"),
+    field("upstream_first_byte_timeout_ms", "600000", "milliseconds until the provider's first byte, 1 to 3600000"),
     field("upstream_idle_timeout_ms", "120000", "milliseconds between two chunks of a provider's stream, 1 to 3600000"),
     field("cache_bytes_max", "67108864", "memory for cached answers in bytes, 0 to 68719476736"),
     field("allow_private_upstreams", "auto", "auto: only while `listen` is loopback; or true, false"),

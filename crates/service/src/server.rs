@@ -13,13 +13,15 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::shutdown::Shutdown;
 
@@ -27,6 +29,8 @@ use crate::shutdown::Shutdown;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// After a failed accept (no file handles left) the next try waits, so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// Limit: milliseconds that sent bytes may stay unacknowledged or a client's window closed.
+const STALLED_CLIENT_MS: u32 = 60_000;
 /// Limit: concurrent calls on one HTTP/2 connection.
 const H2_STREAMS_MAX: u32 = 250;
 /// Limit: bytes of a request head.
@@ -80,15 +84,16 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let graceful = GracefulShutdown::new();
+    let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
     let stopping = shutdown.stopping();
     tokio::pin!(stopping);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.tcp.accept() => accepted,
+        let incoming = tokio::select! {
+            incoming = listener.tcp.accept() => incoming,
             () = &mut stopping => break,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        let (stream, peer) = match incoming {
+            Ok(incoming) => incoming,
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection failed");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -99,22 +104,25 @@ where
             tracing::debug!(%error, "a connection closed before it was served");
             continue;
         }
-        let service = make(peer);
-        let watcher = graceful.watcher();
-        let acceptor = listener.tls.clone();
-        tokio::spawn(async move {
-            match acceptor {
-                None => connection(stream, service, watcher).await,
-                Some(acceptor) => {
-                    if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, handshake(acceptor, stream)).await {
-                        connection(stream, service, watcher).await;
-                    }
-                }
+        // A client that takes nothing, with its window closed, is given up by the kernel: nobody would poll its answer again.
+        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&stream, STALLED_CLIENT_MS) {
+            tracing::debug!(%error, "a connection has no stall limit");
+        }
+        let (service, watcher, acceptor, cut) = (make(peer), graceful.watcher(), listener.tls.clone(), cut.clone());
+        connections.spawn(async move {
+            tokio::select! {
+                () = accepted(stream, acceptor, service, watcher) => {}
+                () = cut.cancelled() => {}
             }
         });
     }
     drop(listener.tcp);
-    if tokio::time::timeout(listener.drain, graceful.shutdown()).await.is_err() {
+    let drained = tokio::time::timeout(listener.drain, graceful.shutdown()).await;
+    // Cut connections end their calls before this returns.
+    cut.cancel();
+    connections.close();
+    connections.wait().await;
+    if drained.is_err() {
         tracing::warn!(
             drain_ms = u64::try_from(listener.drain.as_millis()).unwrap_or(u64::MAX),
             "open connections were cut at the drain limit"
@@ -122,11 +130,48 @@ where
     }
 }
 
-async fn handshake(acceptor: TlsAcceptor, stream: TcpStream) -> std::io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
-    acceptor.accept(stream).await
+/// Finds out which HTTP a connection speaks, within the head's time limit, and serves it.
+async fn accepted<S, B>(stream: TcpStream, acceptor: Option<TlsAcceptor>, service: S, watcher: Watcher)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    match acceptor {
+        None => {
+            if let Ok(Ok(h2)) = tokio::time::timeout(HEAD_TIMEOUT, speaks_h2(&stream)).await {
+                connection(stream, h2, service, watcher).await;
+            }
+        }
+        Some(acceptor) => {
+            if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
+                let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                connection(stream, h2, service, watcher).await;
+            }
+        }
+    }
 }
 
-async fn connection<T, S, B>(stream: T, service: S, watcher: hyper_util::server::graceful::Watcher)
+/// HTTP/2 without TLS begins with `PRI `, which is no method that anybody sends.
+async fn speaks_h2(stream: &TcpStream) -> std::io::Result<bool> {
+    const PREFACE: &[u8] = b"PRI ";
+    let mut begin = [0u8; 4];
+    loop {
+        let read = stream.peek(&mut begin).await?;
+        if read == 0 || begin[..read] != PREFACE[..read] {
+            return Ok(false);
+        }
+        if read == begin.len() {
+            return Ok(true);
+        }
+        // The bytes that were seen stay there, so the socket is ready at once: wait a little for more of them.
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+async fn connection<T, S, B>(stream: T, h2: bool, service: S, watcher: Watcher)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
@@ -135,8 +180,9 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX).pipeline_flush(true);
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = if h2 { builder.http2_only() } else { builder.http1_only() };
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -25,17 +25,16 @@ pub(super) struct Request<'a> {
 
 impl Gateway {
     pub(super) async fn chat(self: &Arc<Self>, request: Request<'_>, body: Incoming) -> Result<Response<Body>, Fault> {
-        let Some(_place) = self.enter() else {
-            return Err(
-                Fault::new(Code::Overloaded, "this instance serves as many calls as it may; try again in a moment").retry_after_ms(1_000)
-            );
-        };
+        let overloaded =
+            || Fault::new(Code::Overloaded, "this instance serves as many calls as it may; try again in a moment").retry_after_ms(1_000);
+        let in_flight = self.enter().ok_or_else(overloaded)?;
         let headers = &request.head.headers;
         let now = service::clock::now();
         let caller = self.directory.resolve(caller::required(headers)?, now).await?;
+        let room = self.room(self.body_size(headers)).ok_or_else(overloaded)?;
         let bytes = self.body(headers, body).await?;
         let call = Call::read(request.dialect, bytes, &request.path, Options::read(headers)?)?;
-        let begun = Begun { caller, id: request.id, started: request.started, now };
+        let begun = Begun { caller, id: request.id, started: request.started, now, in_flight, room };
         let answered = pipeline::chat(self, begun, call).await?;
         Ok(reply::answer(answered, request.id))
     }

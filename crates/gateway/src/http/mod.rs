@@ -15,6 +15,7 @@ use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use llm::Dialect;
+use percent_encoding::percent_decode_str;
 
 use crate::body::Body;
 use crate::gateway::Gateway;
@@ -87,7 +88,9 @@ impl Gateway {
         let started = Instant::now();
         let id = RequestId::from_uuid(service::random::uuid());
         let (head, body) = request.into_parts();
-        let route = route(head.uri.path());
+        // SDKs write the slash of `provider/model` as %2F.
+        let path = percent_decode_str(head.uri.path()).decode_utf8_lossy();
+        let route = route(&path);
         let dialect = route.dialect();
         let answered = match route.method() {
             None => Err(Fault::new(
@@ -131,6 +134,13 @@ impl Gateway {
             }
             Route::Unknown => Err(Fault::new(Code::NotFound, "there is nothing here")),
         }
+    }
+
+    /// What a body may take in memory: its declared length, or an eighth of the limit when it declares none.
+    fn body_size(&self, headers: &HeaderMap) -> u64 {
+        let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+        let limit = u64::try_from(self.settings.body_bytes_max).unwrap_or(u64::MAX);
+        declared.unwrap_or(limit / 8).min(limit)
     }
 
     /// Reads a JSON body within the limit.

@@ -18,6 +18,24 @@ fn set(headers: &mut HeaderMap, name: &'static str, value: impl Display) {
     }
 }
 
+/// Limit: bytes of the header that names dropped parameters; proxies refuse long ones.
+const DROPPED_BYTES_MAX: usize = 1_024;
+
+/// As many names as fit, then how many more there are.
+fn named(dropped: &[String]) -> String {
+    let mut text = String::new();
+    for (at, name) in dropped.iter().enumerate() {
+        if text.len() + name.len() > DROPPED_BYTES_MAX {
+            return format!("{text},+{} more", dropped.len() - at);
+        }
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(name);
+    }
+    text
+}
+
 /// A call's answer.
 pub(super) fn answer(answered: Answered, id: RequestId) -> Response<Body> {
     let mut response = Response::new(answered.body);
@@ -43,7 +61,7 @@ pub(super) fn answer(answered: Answered, id: RequestId) -> Response<Body> {
         set(headers, "x-llmg-charged-usd", bill.charged);
     }
     if !answered.dropped.is_empty() {
-        set(headers, "x-llmg-dropped-params", answered.dropped.join(","));
+        set(headers, "x-llmg-dropped-params", named(&answered.dropped));
     }
     if let Some(cap) = answered.output_cap {
         headers.insert(HeaderName::from_static("x-llmg-output-cap"), HeaderValue::from(cap));
@@ -70,6 +88,10 @@ pub(super) fn fault(status: StatusCode, body: Vec<u8>, fault: &Fault, id: &str) 
     if let Some(ms) = fault.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1_000)));
         headers.insert(HeaderName::from_static("retry-after-ms"), HeaderValue::from(ms));
+    }
+    if let Some((what, size)) = fault.used_up() {
+        set(headers, if what == "tokens" { "x-ratelimit-limit-tokens" } else { "x-ratelimit-limit-requests" }, size);
+        set(headers, if what == "tokens" { "x-ratelimit-remaining-tokens" } else { "x-ratelimit-remaining-requests" }, 0);
     }
     // OpenAI's SDKs obey this header: what more money or another request must mend is not tried again by itself.
     if status == StatusCode::PAYMENT_REQUIRED {

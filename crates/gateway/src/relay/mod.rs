@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use domain::{Code, Fault, Usage};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use llm::passthrough::{self, Answer};
 use llm::{Bill, Dialect, Restore};
@@ -56,16 +56,28 @@ pub(crate) async fn whole(open: &mut OpenCall, served: Served, client: Dialect, 
     open.upstream_us += u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     let bytes = bytes?;
     open.seen.first_token = Some(Instant::now());
+    open.seen.complete = true;
     if passes { passed(open, sides, bytes) } else { translated(open, sides, &bytes, &restore) }
 }
 
-async fn read(gateway: &Gateway, body: Incoming, provider: &str) -> Result<Bytes, Fault> {
+/// The head came within its own time limit; of the body each part must come within the idle limit.
+async fn read(gateway: &Gateway, mut body: Incoming, provider: &str) -> Result<Bytes, Fault> {
     let broken = |code: Code, why: &str| Fault::new(code, format!("the provider `{provider}` {why}; try again, or name another model"));
-    match tokio::time::timeout(gateway.upstream.limits.first_byte, Limited::new(body, ANSWER_BYTES_MAX).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) => Err(broken(Code::UpstreamError, "broke its answer off").because(error)),
-        Err(_) => Err(broken(Code::UpstreamTimeout, "did not finish its answer in time")),
+    let mut parts: Vec<Bytes> = Vec::new();
+    let mut bytes = 0;
+    loop {
+        match tokio::time::timeout(gateway.upstream.limits.idle, body.frame()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => parts.extend(frame.into_data().ok()),
+            Ok(Some(Err(error))) => return Err(broken(Code::UpstreamError, "broke its answer off").because(error)),
+            Err(_) => return Err(broken(Code::UpstreamTimeout, "did not finish its answer in time")),
+        }
+        bytes += parts.last().map_or(0, Bytes::len);
+        if bytes > ANSWER_BYTES_MAX {
+            return Err(broken(Code::UpstreamInvalidResponse, "sent an answer that is too long"));
+        }
     }
+    Ok(if parts.len() == 1 { parts.swap_remove(0) } else { Bytes::from(parts.concat()) })
 }
 
 fn unreadable(provider: &str, error: impl Into<domain::fault::Cause>) -> Fault {
@@ -78,13 +90,13 @@ fn unreadable(provider: &str, error: impl Into<domain::fault::Cause>) -> Fault {
 
 fn passed(open: &mut OpenCall, sides: Sides<'_>, bytes: Bytes) -> Result<Relayed, Fault> {
     let answer = Answer::read(&bytes).map_err(|error| {
-        open.seen.first_token = None;
+        open.seen.complete = false;
         unreadable(sides.provider, error)
     })?;
     open.seen.usage = answer.usage;
     open.seen.finish = answer.finish.as_deref().map(str::to_owned);
     open.seen.upstream_id = answer.id.as_deref().map(str::to_owned);
-    if answer.usage.is_none() {
+    if answer.usage.is_none_or(|usage| usage.output == 0) {
         // Only an answer without usage is read again for its text.
         let reply = Dialect::OpenAiChat.codec().response_read(&bytes)?;
         count(open, &reply);
@@ -98,7 +110,7 @@ fn passed(open: &mut OpenCall, sides: Sides<'_>, bytes: Bytes) -> Result<Relayed
 }
 
 fn translated(open: &mut OpenCall, sides: Sides<'_>, bytes: &[u8], restore: &Restore) -> Result<Relayed, Fault> {
-    let mut reply = sides.provider_dialect.codec().response_read(bytes).inspect_err(|_| open.seen.first_token = None)?;
+    let mut reply = sides.provider_dialect.codec().response_read(bytes).inspect_err(|_| open.seen.complete = false)?;
     restore.reply(&mut reply);
     reply.created = reply.created.or(Some(sides.created));
     if reply.id.is_empty() {
@@ -108,7 +120,7 @@ fn translated(open: &mut OpenCall, sides: Sides<'_>, bytes: &[u8], restore: &Res
     open.seen.upstream_id = Some(reply.id.clone());
     let finish = reply.choices.first().and_then(|choice| choice.finish.as_ref()).map(|finish| finish.kind);
     open.seen.finish = finish.map(|kind| kind.as_str().to_owned());
-    if reply.usage.is_none() {
+    if reply.usage.is_none_or(|usage| usage.output == 0) {
         count(open, &reply);
     }
     let usage = open.usage_so_far();

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use domain::fault::UpstreamDetail;
 use domain::{Code, Fault, NanoUsd, Usage};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -15,7 +16,7 @@ use llm::{Bill, Dialect, StreamHead};
 use tokio::time::Sleep;
 
 use crate::admit::STREAM_STEP_TOKENS;
-use crate::attempt::Served;
+use crate::attempt::{Served, outward};
 use crate::cache::Recorder;
 use crate::relay::translate::Translation;
 use crate::settle::{Ending, OpenCall};
@@ -24,6 +25,11 @@ use crate::settle::{Ending, OpenCall};
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// After the provider's last event its connection is read to the end in the background, so that it can be used again.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The status that an error inside a stream stands for, where the provider does not say.
+const STREAM_ERROR_STATUS: u16 = 500;
+/// More bytes than any text has per token on average.
+const RUNAWAY_BYTES_PER_TOKEN: u64 = 16;
 
 /// What the client asked of its stream.
 pub(crate) struct Wishes {
@@ -50,6 +56,10 @@ struct Refill {
 /// The body of a streamed answer. Dropping it (the client left) cancels the provider and settles what was received.
 pub(crate) struct StreamBody {
     open: OpenCall,
+    /// How many tries it took, for errors.
+    attempts: u32,
+    /// When the first chunk came.
+    began: Instant,
     upstream: Option<Incoming>,
     relay: Relay,
     wishes: Wishes,
@@ -72,7 +82,7 @@ pub(crate) struct StreamBody {
 
 impl StreamBody {
     pub(crate) fn new(mut open: OpenCall, served: Served, wishes: Wishes) -> Self {
-        let Served { response, candidate, restore, passes, peeked, .. } = served;
+        let Served { response, candidate, restore, passes, attempts, peeked, .. } = served;
         open.seen.upstream_status = response.status().as_u16();
         let now = Instant::now();
         let began = peeked.as_ref().map_or(now, |p| p.at);
@@ -83,9 +93,10 @@ impl StreamBody {
             Relay::Translate(Box::new(Translation::new(candidate.endpoint.dialect, wishes.dialect, restore, head)))
         };
         let idle = open.gateway().upstream.limits.idle;
-        open.seen.first_token = Some(began);
         Self {
             open,
+            attempts,
+            began,
             upstream: Some(response.into_body()),
             relay,
             wishes,
@@ -140,7 +151,7 @@ impl StreamBody {
             };
             match next {
                 Poll::Ready(Some(Ok(chunk))) => this.received(chunk),
-                Poll::Ready(Some(Err(fault))) => this.fail(&fault),
+                Poll::Ready(Some(Err(fault))) => this.fail(fault),
                 Poll::Ready(None) => this.finished(),
                 Poll::Pending => return this.poll_silence(cx),
             }
@@ -194,7 +205,7 @@ impl StreamBody {
                     Code::UpstreamTimeout,
                     "the provider fell silent in the middle of its stream; what came until then was billed",
                 );
-                self.fail(&fault);
+                self.fail(fault);
                 return Poll::Ready(self.take_ready());
             }
             let next = (KEEP_ALIVE.saturating_sub(unsent)).min(self.idle.saturating_sub(quiet));
@@ -210,36 +221,15 @@ impl StreamBody {
 
     fn received(&mut self, chunk: Bytes) {
         self.last_byte = Instant::now();
-        let failed = match &mut self.relay {
-            Relay::Pass(pass) => {
-                let pushed = pass.push(chunk, &mut self.ready);
-                let seen = &mut self.open.seen;
-                (seen.text_bytes, seen.words) = (pass.scan.text_bytes, pass.scan.words);
-                seen.usage = pass.scan.usage.or(seen.usage);
-                if pushed.is_err() {
-                    Some(Fault::new(
-                        Code::UpstreamInvalidResponse,
-                        "the provider sent an event that cannot be read; what came until then was billed",
-                    ))
-                } else {
-                    pass.error.take().map(|error| {
-                        let provider = self.open.candidate.as_ref().map_or("", |c| &*c.deployment.provider.id).to_owned();
-                        Dialect::OpenAiChat.codec().fault_read(500, &error).into_fault(&provider, 1)
-                    })
-                }
-            }
-            Relay::Translate(translation) => {
-                let mut out = Vec::new();
-                let pushed = translation.push(chunk, &mut self.open.seen, &mut out);
-                if !out.is_empty() {
-                    self.ready.push(out.into());
-                }
-                let provider = self.open.candidate.as_ref().map_or("", |c| &*c.deployment.provider.id).to_owned();
-                pushed.err().map(|said| said.into_fault(&provider, 1))
-            }
-        };
-        if let Some(fault) = failed {
-            return self.fail(&fault);
+        if let Err(fault) = self.relayed(chunk) {
+            return self.fail(fault);
+        }
+        if self.open.seen.first_token.is_none() && self.open.seen.text_bytes > 0 {
+            self.open.seen.first_token = Some(self.began.max(self.last_byte));
+        }
+        if self.is_runaway() {
+            let say = "the provider goes on beyond the output limit; the stream was ended, and the limit was billed";
+            return self.fail(Fault::new(Code::UpstreamInvalidResponse, say));
         }
         if let Some(recorder) = &mut self.wishes.recorder {
             recorder.add(&self.ready);
@@ -250,6 +240,46 @@ impl StreamBody {
             return;
         }
         self.open.progress();
+    }
+
+    /// Puts what the client gets for a chunk into `ready`, and what is seen of it into `seen`.
+    fn relayed(&mut self, chunk: Bytes) -> Result<(), Fault> {
+        let said = match &mut self.relay {
+            Relay::Pass(pass) => {
+                let pushed = pass.push(chunk, &mut self.ready);
+                let seen = &mut self.open.seen;
+                (seen.text_bytes, seen.words) = (pass.scan.text_bytes, pass.scan.words);
+                seen.usage = pass.scan.usage.or(seen.usage);
+                if pushed.is_err() {
+                    let say = "the provider sent an event that cannot be read; what came until then was billed";
+                    return Err(Fault::new(Code::UpstreamInvalidResponse, say));
+                }
+                pass.error.take().map(|error| Dialect::OpenAiChat.codec().fault_read(STREAM_ERROR_STATUS, &error))
+            }
+            Relay::Translate(translation) => {
+                let mut out = Vec::new();
+                let pushed = translation.push(chunk, &mut self.open.seen, &mut out);
+                if !out.is_empty() {
+                    self.ready.push(out.into());
+                }
+                pushed.err()
+            }
+        };
+        said.map_or(Ok(()), |said| Err(outward(said, self.provider())))
+    }
+
+    fn provider(&self) -> &str {
+        self.open.candidate.as_ref().map_or("", |candidate| &candidate.deployment.provider.id)
+    }
+
+    /// The provider does not keep to the limit that it was given. (Text has at least a few bytes per token.)
+    fn is_runaway(&self) -> bool {
+        let Some(candidate) = &self.open.candidate else { return false };
+        let tokens = match candidate.model.tokenizer {
+            catalog::Tokenizer::Sim => self.open.seen.words,
+            catalog::Tokenizer::Bytes => self.open.seen.text_bytes / RUNAWAY_BYTES_PER_TOKEN,
+        };
+        tokens > candidate.output_max.saturating_add(STREAM_STEP_TOKENS)
     }
 
     /// Output so far, as it bounds what is billed: bytes bound the tokens of every byte-level tokenizer, words are the
@@ -327,37 +357,43 @@ impl StreamBody {
         (self.open.seen.text_bytes, self.open.seen.words) = self.released;
         self.open.seen.usage = None;
         self.ready.clear();
-        self.fail(&fault);
+        self.fail(fault);
     }
 
     /// The provider's last byte came, or its last event.
     fn finished(&mut self) {
         let mut out = Vec::new();
-        let ended = match &mut self.relay {
+        let said = match &mut self.relay {
             Relay::Pass(pass) if pass.done || pass.scan.finish.is_some() => {
                 let seen = &mut self.open.seen;
                 seen.finish = pass.scan.finish.take();
                 seen.upstream_id.clone_from(&pass.scan.id);
-                Ok(())
+                None
             }
             Relay::Pass(_) => {
-                Err(Fault::new(Code::UpstreamError, "the provider ended its stream without an end; what came until then was billed"))
+                let say = "the provider ended its stream without an end; what came until then was billed";
+                return self.fail(Fault::new(Code::UpstreamError, say));
             }
-            Relay::Translate(translation) => {
-                let provider = self.open.candidate.as_ref().map_or("", |c| &*c.deployment.provider.id).to_owned();
-                translation.finish(&mut self.open.seen, &mut out).map_err(|said| said.into_fault(&provider, 1))
-            }
+            Relay::Translate(translation) => translation.finish(&mut self.open.seen, &mut out).err(),
         };
         if !out.is_empty() {
-            self.ready.push(out.into());
+            let out = [Bytes::from(out)];
+            if let Some(recorder) = &mut self.wishes.recorder {
+                recorder.add(&out);
+            }
+            self.ready.extend(out);
         }
-        match ended {
-            Ok(()) => self.end(),
-            Err(fault) => self.fail(&fault),
+        match said {
+            None => self.end(),
+            Some(said) => {
+                let fault = outward(said, self.provider());
+                self.fail(fault);
+            }
         }
     }
 
     fn end(&mut self) {
+        self.open.seen.complete = true;
         let usage = self.open.usage_so_far();
         let bill = self.open.settle(Ending::Done);
         if let Some(recorder) = self.wishes.recorder.take() {
@@ -390,7 +426,9 @@ impl StreamBody {
     }
 
     /// An error event, never a clean finish.
-    fn fail(&mut self, fault: &Fault) {
+    fn fail(&mut self, fault: Fault) {
+        let detail = fault.upstream_detail().cloned().unwrap_or_default();
+        let fault = fault.upstream(UpstreamDetail { provider: self.provider().to_owned(), attempts: self.attempts, ..detail });
         let code = fault.code();
         tracing::warn!(code = code.as_str(), call.id = %self.open.id, cause = fault.chain(), "a stream failed after it began");
         self.open.settle(Ending::Failed(code));
@@ -402,9 +440,9 @@ impl StreamBody {
         match &mut self.relay {
             Relay::Pass(_) => {
                 let head = StreamHead { id: id.clone(), model: String::new(), created: self.wishes.created };
-                Dialect::OpenAiChat.codec().stream_writer(head).error(status, fault, &id, &mut out);
+                Dialect::OpenAiChat.codec().stream_writer(head).error(status, &fault, &id, &mut out);
             }
-            Relay::Translate(translation) => translation.error(status, fault, &id, &mut out),
+            Relay::Translate(translation) => translation.error(status, &fault, &id, &mut out),
         }
         self.ready.push(out.into());
         self.over = true;

@@ -37,6 +37,8 @@ pub(crate) struct Upstream {
 #[derive(Debug)]
 pub(crate) struct Down {
     pub(crate) code: Code,
+    /// No connection was made, so the provider cannot have taken the call.
+    pub(crate) unsent: bool,
     cause: domain::fault::Cause,
 }
 
@@ -78,9 +80,9 @@ impl Upstream {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
                 let code = if dial::timed_out(&error) { Code::UpstreamTimeout } else { Code::UpstreamUnreachable };
-                Err(Down { code, cause: error.into() })
+                Err(Down { code, unsent: error.is_connect(), cause: error.into() })
             }
-            Err(elapsed) => Err(Down { code: Code::UpstreamTimeout, cause: elapsed.into() }),
+            Err(elapsed) => Err(Down { code: Code::UpstreamTimeout, unsent: false, cause: elapsed.into() }),
         }
     }
 }

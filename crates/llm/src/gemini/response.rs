@@ -116,7 +116,7 @@ fn call_id(call: &FunctionCallIn, reply_id: &str, choice: u32, count: u32) -> St
 /// The provider's word in our words. Calls end with `STOP` there.
 pub(super) fn finish_of(word: &str, calls: bool, detail: Option<String>) -> Finish {
     let kind = match word {
-        "STOP" if calls => FinishKind::ToolCalls,
+        "STOP" | "FUNCTION_CALL" if calls => FinishKind::ToolCalls,
         "STOP" | "FINISH_REASON_UNSPECIFIED" => FinishKind::Stop,
         "MAX_TOKENS" => FinishKind::Length,
         "SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "OTHER" | "MODEL_ARMOR" => {

@@ -6,10 +6,15 @@ mod response;
 mod stream;
 mod wire;
 
-use domain::Fault;
+use domain::{Fault, Usage};
 
 use crate::chat::{ChatCall, ChatReply};
 use crate::dialect::{Bill, CallPath, Codec, Outgoing, StreamHead, StreamReader, StreamWriter, Target, UpstreamFault};
+
+/// Reads a usage object; `None` when it is not one.
+pub(crate) fn usage_of(raw: &str) -> Option<Usage> {
+    serde_json::from_str::<Option<wire::UsageIn>>(raw).ok()?.map(|usage| usage.usage())
+}
 
 /// The codec.
 pub struct OpenAiChat;

@@ -4,6 +4,7 @@
 //! borrowed pass finds the few values that matter and where they stand, and the body is copied once with those values
 //! replaced. What the gateway does not know passes through.
 
+mod messages;
 mod request;
 mod response;
 mod stream;
@@ -11,6 +12,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use request::{Changes, Media, Peek, peek, rewrite};
+pub use messages::Media;
+pub use request::{Changes, Peek, is_ambiguous, peek, rewrite, unambiguous};
 pub use response::{Answer, with_bill};
-pub use stream::{EventKind, StreamPass, StreamScan, Unreadable};
+pub use stream::{Begin, EventKind, StreamPass, StreamScan, Unreadable};

@@ -6,8 +6,10 @@ use std::ops::Range;
 
 use domain::Quirks;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use super::messages::{Media, Messages};
 
 /// What the gateway acts on in a chat request, and where it stands.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Peek {
     pub media: Media,
     /// The end user's id, if the caller said it.
     pub user: Option<String>,
+    /// The first parameter whose price is not known here.
+    pub unpriced: Option<String>,
     model_at: Range<usize>,
     stream_options_at: Option<Range<usize>>,
     max_tokens_at: Option<Limit>,
@@ -42,53 +46,140 @@ struct Limit {
 const OLDER_LIMIT: &str = "max_tokens";
 const NEWER_LIMIT: &str = "max_completion_tokens";
 
-/// Parts that are not text: their tokens are not bounded by their bytes in the body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Media {
-    /// Messages in all.
-    pub messages: u64,
-    /// Image parts.
-    pub images: u64,
-    /// Audio, file and other parts.
-    pub others: u64,
-    /// Bytes of media data inside the body (data URIs, base64), which are no text.
-    pub inline_bytes: u64,
+/// The members that the gateway acts on, unread but for their types.
+#[derive(Default)]
+struct Wire<'a> {
+    model: Option<&'a RawValue>,
+    messages: Option<Media>,
+    stream: bool,
+    stream_options: Option<&'a RawValue>,
+    max_tokens: Option<&'a RawValue>,
+    max_completion_tokens: Option<&'a RawValue>,
+    n: Option<u64>,
+    user: Option<Cow<'a, str>>,
+    unpriced: Option<String>,
+}
+
+/// Names that are acted on or whose type is checked. Each may come once, and in no other spelling of case: what is
+/// checked here must be what a provider reads.
+const KNOWN: [&str; 14] = [
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "user",
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "tools",
+    "service_tier",
+];
+
+/// Members that change what a call costs, or who serves it, in ways that no price here covers.
+const UNPRICED: [&str; 8] = ["models", "provider", "plugins", "preset", "route", "transforms", "web_search_options", "prediction"];
+
+impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Wire<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a chat request object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wire<'de>, A::Error> {
+                let mut wire = Wire::default();
+                let mut seen = 0u32;
+                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+                    if let Some(at) = known(&name)? {
+                        if seen & (1 << at) != 0 {
+                            return Err(A::Error::custom(format!("{DUPLICATE}{name}`")));
+                        }
+                        seen |= 1 << at;
+                    }
+                    wire.member(&name, &mut map)?;
+                }
+                Ok(wire)
+            }
+        }
+        from.deserialize_map(V)
+    }
+}
+
+/// Begins the message of an error about a member that comes twice, or in another spelling of case.
+const DUPLICATE: &str = "duplicate member `";
+
+/// The name's place among the known ones; an error when it is one of them but for the case of its letters.
+fn known<E: serde::de::Error>(name: &str) -> Result<Option<usize>, E> {
+    match KNOWN.iter().position(|known| *known == name) {
+        Some(at) => Ok(Some(at)),
+        None if name.bytes().any(|b| b.is_ascii_uppercase()) && KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) => {
+            Err(E::custom(format!("{DUPLICATE}{name}`")))
+        }
+        None => Ok(None),
+    }
+}
+
+impl<'de> Wire<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "model" => self.model = Some(map.next_value()?),
+            "messages" => self.messages = Some(map.next_value::<Messages<'de>>()?.0),
+            "stream" => self.stream = map.next_value::<Option<bool>>()?.unwrap_or(false),
+            "stream_options" => self.stream_options = Some(map.next_value()?),
+            "max_tokens" => self.max_tokens = Some(map.next_value()?),
+            "max_completion_tokens" => self.max_completion_tokens = Some(map.next_value()?),
+            "n" => self.n = map.next_value()?,
+            "user" => self.user = map.next_value()?,
+            "temperature" | "top_p" | "presence_penalty" | "frequency_penalty" => drop(map.next_value::<Option<f64>>()?),
+            "tools" => {
+                let tools = map.next_value::<Option<Vec<ToolPeek<'de>>>>()?.unwrap_or_default();
+                if let Some(tool) = tools.iter().find(|tool| !matches!(tool.kind.as_deref(), None | Some("function" | "custom"))) {
+                    self.unpriced = Some(format!("tools ({})", tool.kind.as_deref().unwrap_or_default()));
+                }
+            }
+            "service_tier" => {
+                let tier = map.next_value::<Option<Cow<'de, str>>>()?;
+                if !matches!(tier.as_deref(), None | Some("auto" | "default" | "standard")) {
+                    self.unpriced = Some(name.to_owned());
+                }
+            }
+            _ if UNPRICED.contains(&name) => {
+                if map.next_value::<Option<IgnoredAny>>()?.is_some() {
+                    self.unpriced = Some(name.to_owned());
+                }
+            }
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]
-struct Wire<'a> {
-    #[serde(borrow)]
-    model: &'a RawValue,
-    #[serde(borrow)]
-    messages: Messages<'a>,
-    #[serde(default)]
-    stream: Option<bool>,
-    #[serde(borrow, default, deserialize_with = "raw")]
-    stream_options: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "raw")]
-    max_tokens: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "raw")]
-    max_completion_tokens: Option<&'a RawValue>,
-    #[serde(default)]
-    n: Option<u64>,
-    #[serde(borrow, default)]
-    user: Option<Cow<'a, str>>,
-    // Typed only so that a wrong type is refused here, with the field's name, and not by the provider.
-    #[serde(default, rename = "temperature")]
-    _temperature: Option<f64>,
-    #[serde(default, rename = "top_p")]
-    _top_p: Option<f64>,
-    #[serde(default, rename = "presence_penalty")]
-    _presence_penalty: Option<f64>,
-    #[serde(default, rename = "frequency_penalty")]
-    _frequency_penalty: Option<f64>,
-    #[serde(default, rename = "tools")]
-    _tools: Option<Vec<IgnoredAny>>,
+struct ToolPeek<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
 }
 
-/// Keeps a `null` too: where it stands is where a value of ours goes.
-fn raw<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(from).map(Some)
+/// True when a refusal by [`peek`] is about a member that comes twice or in another spelling of case: then no other
+/// reader may be asked, because readers differ in which one they take.
+pub fn is_ambiguous(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with(DUPLICATE)
+}
+
+/// Refuses a body of any dialect in which one of `names` comes twice at the top, or in another spelling of case.
+pub fn unambiguous(body: &[u8], names: &[&str]) -> Result<(), String> {
+    let Ok(members) = serde_json::from_slice::<Members<'_>>(body) else { return Ok(()) };
+    for (at, (name, _)) in members.0.iter().enumerate() {
+        let Some(known) = names.iter().find(|known| known.eq_ignore_ascii_case(name)) else { continue };
+        if *known != name || members.0[..at].iter().any(|(earlier, _)| earlier == name) {
+            return Err(name.to_string());
+        }
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -102,7 +193,12 @@ struct StreamOptions {
 pub fn peek(body: &[u8]) -> Result<Peek, serde_json::Error> {
     let text = std::str::from_utf8(body).map_err(serde_json::Error::custom)?;
     let wire: Wire<'_> = serde_json::from_str(text)?;
-    let model: String = serde_json::from_str(wire.model.get())?;
+    let model_raw = wire.model.ok_or_else(|| serde_json::Error::missing_field("model"))?;
+    let media = wire.messages.ok_or_else(|| serde_json::Error::missing_field("messages"))?;
+    if wire.max_tokens.is_some() && wire.max_completion_tokens.is_some() {
+        return Err(serde_json::Error::custom("two limits: the codec writes one"));
+    }
+    let model: String = serde_json::from_str(model_raw.get())?;
     let include_usage = match wire.stream_options {
         Some(raw) => serde_json::from_str::<Option<StreamOptions>>(raw.get())?.and_then(|o| o.include_usage).unwrap_or(false),
         None => false,
@@ -112,16 +208,16 @@ pub fn peek(body: &[u8]) -> Result<Peek, serde_json::Error> {
         Some(raw) => serde_json::from_str::<Option<u64>>(raw.get())?,
         None => None,
     };
-    let stream = wire.stream.unwrap_or(false);
     Ok(Peek {
         model,
-        stream,
+        stream: wire.stream,
         include_usage,
         max_tokens,
-        n: wire.n.unwrap_or(1).max(1),
-        media: wire.messages.0,
+        n: wire.n.unwrap_or(1),
+        media,
         user: wire.user.map(Cow::into_owned),
-        model_at: span(text, wire.model),
+        unpriced: wire.unpriced,
+        model_at: span(text, model_raw),
         stream_options_at: wire.stream_options.map(|raw| span(text, raw)),
         max_tokens_at: limit.map(|raw| Limit { newer: wire.max_completion_tokens.is_some(), value: span(text, raw) }),
     })
@@ -315,108 +411,5 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
         }
         from.deserialize_map(V)
-    }
-}
-
-/// The messages, walked once without keeping them.
-struct Messages<'a>(Media, std::marker::PhantomData<&'a ()>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Messages<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct V;
-        impl<'de> Visitor<'de> for V {
-            type Value = Media;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of messages")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Media, A::Error> {
-                let mut media = Media::default();
-                while seq.next_element_seed(Message(&mut media))?.is_some() {
-                    media.messages += 1;
-                }
-                if media.messages == 0 {
-                    return Err(A::Error::custom("`messages` is empty"));
-                }
-                Ok(media)
-            }
-        }
-        from.deserialize_seq(V).map(|media| Messages(media, std::marker::PhantomData))
-    }
-}
-
-struct Message<'m>(&'m mut Media);
-
-impl<'de> DeserializeSeed<'de> for Message<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Message<'_> {
-    type Value = ();
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a message object")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut has_role = false;
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            match name.as_ref() {
-                "role" => {
-                    map.next_value::<Cow<'de, str>>()?;
-                    has_role = true;
-                }
-                "content" => map.next_value_seed(Content(self.0))?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        if has_role { Ok(()) } else { Err(A::Error::missing_field("role")) }
-    }
-}
-
-struct Content<'m>(&'m mut Media);
-
-impl<'de> DeserializeSeed<'de> for Content<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Content<'_> {
-    type Value = ();
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string, a list of parts or null")
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        #[derive(Deserialize)]
-        struct Part<'a> {
-            #[serde(borrow, rename = "type")]
-            kind: Cow<'a, str>,
-            #[serde(borrow, default)]
-            image_url: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            input_audio: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            file: Option<&'a RawValue>,
-        }
-        while let Some(part) = seq.next_element::<Part<'de>>()? {
-            match part.kind.as_ref() {
-                "text" | "refusal" => continue,
-                "image_url" => self.0.images += 1,
-                _ => self.0.others += 1,
-            }
-            let bytes = [part.image_url, part.input_audio, part.file].into_iter().flatten().map(|raw| raw.get().len()).sum::<usize>();
-            self.0.inline_bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
-        }
-        Ok(())
     }
 }

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::Range;
 
-use domain::{NanoUsd, Usage, UsageSource};
+use domain::{NanoUsd, Usage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,7 +17,7 @@ pub struct Answer<'a> {
     pub usage: Option<Usage>,
     /// Why the first choice ended.
     pub finish: Option<Cow<'a, str>>,
-    usage_end: Option<usize>,
+    usage_at: Option<Range<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -35,50 +36,10 @@ struct Choice<'a> {
     finish_reason: Option<Cow<'a, str>>,
 }
 
-/// The usage object of the OpenAI dialect, with the spellings of compatible providers.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct UsageWire {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
-    /// DeepSeek's name for cached input.
-    prompt_cache_hit_tokens: Option<u64>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct PromptDetails {
-    cached_tokens: Option<u64>,
-    audio_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct CompletionDetails {
-    reasoning_tokens: Option<u64>,
-    audio_tokens: Option<u64>,
-}
-
-/// Reads a usage object; `None` when it is not one (null, negative, not an object).
+/// Reads a usage object; `None` when it is not one, or says nothing (null, negative, empty, all zero).
 pub(super) fn usage_of(raw: &str) -> Option<Usage> {
-    let wire = serde_json::from_str::<Option<UsageWire>>(raw).ok()??;
-    let prompt = wire.prompt_tokens_details.unwrap_or_default();
-    let completion = wire.completion_tokens_details.unwrap_or_default();
-    let usage = Usage {
-        input: wire.prompt_tokens,
-        cached_input: prompt.cached_tokens.or(wire.prompt_cache_hit_tokens).unwrap_or(0),
-        cache_write_5m: prompt.cache_write_tokens.unwrap_or(0),
-        audio_input: prompt.audio_tokens.unwrap_or(0),
-        output: wire.completion_tokens,
-        reasoning: completion.reasoning_tokens.unwrap_or(0),
-        audio_output: completion.audio_tokens.unwrap_or(0),
-        source: UsageSource::Provider,
-        ..Usage::default()
-    };
-    Some(usage.clamped())
+    let usage = crate::openai_chat::usage_of(raw)?;
+    (usage.input > 0 || usage.output > 0).then_some(usage)
 }
 
 impl<'a> Answer<'a> {
@@ -86,34 +47,41 @@ impl<'a> Answer<'a> {
     pub fn read(body: &'a [u8]) -> Result<Self, serde_json::Error> {
         let text = std::str::from_utf8(body).map_err(serde::de::Error::custom)?;
         let wire: Wire<'a> = serde_json::from_str(text)?;
-        let usage = wire.usage.and_then(|raw| usage_of(raw.get()));
-        let usage_end = wire.usage.filter(|_| usage.is_some()).map(|raw| {
+        let usage = wire.usage.filter(|raw| raw.get().starts_with('{')).and_then(|raw| usage_of(raw.get()));
+        let usage_at = wire.usage.map(|raw| {
             let start = (raw.get().as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
-            start + raw.get().len() - 1
+            start..start + raw.get().len()
         });
         let finish = wire.choices.into_iter().next().and_then(|c| c.finish_reason);
-        Ok(Self { id: wire.id, usage, finish, usage_end })
+        Ok(Self { id: wire.id, usage, finish, usage_at })
     }
 }
 
 /// The answer with `usage.cost`, `usage.charged` (dollars) and `usage.cost_details` (nano-USD). An answer without usage
 /// gets one, with what was counted.
 pub fn with_bill(body: &[u8], answer: &Answer<'_>, counted: &Usage, cost: NanoUsd, charged: NanoUsd) -> Vec<u8> {
-    let mut bill = String::with_capacity(160);
-    let end = match answer.usage_end {
-        Some(end) => {
-            push_bill(&mut bill, cost, charged);
-            end
+    let mut text = String::with_capacity(200);
+    // Into the usage object if it can be used, in its place if it cannot, else as the last member.
+    let at = match (&answer.usage_at, answer.usage) {
+        (Some(at), Some(_)) => {
+            push_bill(&mut text, cost, charged);
+            at.end - 1..at.end - 1
         }
-        None => {
-            push_usage(&mut bill, counted, cost, charged);
-            memchr::memrchr(b'}', body).unwrap_or(body.len())
+        (Some(at), None) => {
+            push_usage(&mut text, counted, cost, charged);
+            at.clone()
+        }
+        (None, _) => {
+            text.push_str(r#","usage":"#);
+            push_usage(&mut text, counted, cost, charged);
+            let end = memchr::memrchr(b'}', body).unwrap_or(body.len());
+            end..end
         }
     };
-    let mut out = Vec::with_capacity(body.len() + bill.len());
-    out.extend_from_slice(&body[..end]);
-    out.extend_from_slice(bill.as_bytes());
-    out.extend_from_slice(&body[end..]);
+    let mut out = Vec::with_capacity(body.len() + text.len());
+    out.extend_from_slice(&body[..at.start]);
+    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(&body[at.end..]);
     out
 }
 
@@ -127,7 +95,7 @@ pub(super) fn push_bill(out: &mut String, cost: NanoUsd, charged: NanoUsd) {
 fn push_usage(out: &mut String, usage: &Usage, cost: NanoUsd, charged: NanoUsd) {
     let _ = write!(
         out,
-        r#","usage":{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},"estimated":true"#,
+        r#"{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},"estimated":true"#,
         usage.input,
         usage.output,
         usage.total()

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use domain::{NanoUsd, Usage};
 use memchr::memmem;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::response;
 
@@ -57,17 +59,24 @@ struct Chunk<'a> {
 #[derive(Deserialize)]
 struct Choice<'a> {
     #[serde(borrow, default)]
-    delta: Option<Delta<'a>>,
+    delta: Option<&'a RawValue>,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
 }
 
+/// What is counted as it is. A delta with any other member (audio, images, legacy calls, what a provider invents) does
+/// not read as this, and is counted by its bytes: output that is not understood is still output.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Delta<'a> {
+    #[serde(default, rename = "role")]
+    _role: IgnoredAny,
     #[serde(borrow, default)]
     content: Option<Cow<'a, str>>,
-    #[serde(borrow, default, alias = "reasoning")]
+    #[serde(borrow, default)]
     reasoning_content: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    reasoning: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     refusal: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -75,12 +84,20 @@ struct Delta<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ToolCall<'a> {
+    #[serde(default, rename = "index")]
+    _index: IgnoredAny,
+    #[serde(default, rename = "id")]
+    _id: IgnoredAny,
+    #[serde(default, rename = "type")]
+    _kind: IgnoredAny,
     #[serde(borrow, default)]
     function: Option<Function<'a>>,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Function<'a> {
     #[serde(borrow, default)]
     name: Option<Cow<'a, str>>,
@@ -98,8 +115,11 @@ impl StreamScan {
             return EventKind::Other;
         }
         let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
-            let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok();
-            return if is_json { EventKind::Other } else { EventKind::Broken };
+            if serde_json::from_slice::<IgnoredAny>(data).is_err() {
+                return EventKind::Broken;
+            }
+            self.unknown(data.len());
+            return EventKind::Other;
         };
         if chunk.error.is_some() {
             return EventKind::Error;
@@ -110,7 +130,11 @@ impl StreamScan {
         let empty = chunk.choices.is_empty();
         for choice in chunk.choices {
             if let Some(delta) = choice.delta {
-                self.delta(&delta);
+                match serde_json::from_str::<Option<Delta<'_>>>(delta.get()) {
+                    Ok(Some(delta)) => self.delta(&delta),
+                    Ok(None) => {}
+                    Err(_) => self.unknown(delta.get().len()),
+                }
             }
             if let Some(finish) = choice.finish_reason {
                 self.finish = Some(finish.into_owned());
@@ -123,7 +147,9 @@ impl StreamScan {
     }
 
     fn delta(&mut self, delta: &Delta<'_>) {
-        for text in [&delta.content, &delta.reasoning_content, &delta.refusal].into_iter().flatten() {
+        // Some providers say the same thoughts by both names.
+        let thoughts = delta.reasoning_content.as_ref().or(delta.reasoning.as_ref());
+        for text in [delta.content.as_ref(), thoughts, delta.refusal.as_ref()].into_iter().flatten() {
             self.text(text);
         }
         for function in delta.tool_calls.iter().flatten().filter_map(|call| call.function.as_ref()) {
@@ -132,6 +158,13 @@ impl StreamScan {
                 self.text(text);
             }
         }
+    }
+
+    /// Output of a shape that is not known here, by its bytes.
+    fn unknown(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.text_bytes = self.text_bytes.saturating_add(bytes);
+        self.words = self.words.saturating_add(bytes);
     }
 
     fn text(&mut self, text: &str) {
@@ -191,6 +224,17 @@ fn object_end(data: &[u8], from: usize) -> Option<usize> {
     None
 }
 
+/// What the beginning of a stream says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begin {
+    /// No whole event yet, or only comments.
+    Unknown,
+    /// The answer began.
+    Content,
+    /// The provider failed: its error object.
+    Error(Vec<u8>),
+}
+
 /// Limit: bytes of an event that is not whole yet.
 const PARTIAL_BYTES_MAX: usize = 8 << 20;
 
@@ -207,6 +251,8 @@ pub struct StreamPass {
     /// The provider's error object, when it sent one inside the stream.
     pub error: Option<Vec<u8>>,
     partial: Vec<u8>,
+    /// Bytes of `partial` that hold no end of an event.
+    scanned: usize,
 }
 
 /// The provider sent what no client could read: an event that is no JSON, or one over the limit.
@@ -223,7 +269,8 @@ impl StreamPass {
             Bytes::from(std::mem::take(&mut self.partial))
         };
         let (mut from, mut at) = (0, 0);
-        while let Some(end) = event_end(&data, at) {
+        let scanned = std::mem::take(&mut self.scanned);
+        while let Some(end) = event_end(&data, at, scanned) {
             if self.error.is_some() {
                 return Ok(());
             }
@@ -240,6 +287,8 @@ impl StreamPass {
             out.push(data.slice(from..at));
         }
         self.partial.extend_from_slice(&data[at..]);
+        // A blank line may have begun in the last three bytes.
+        self.scanned = self.partial.len().saturating_sub(3);
         if self.partial.len() > PARTIAL_BYTES_MAX { Err(Unreadable) } else { Ok(()) }
     }
 
@@ -255,11 +304,18 @@ impl StreamPass {
         Ok(false)
     }
 
-    /// The error object, if the first event of a stream is one.
-    pub fn first_error(chunk: &[u8]) -> Option<Vec<u8>> {
-        let end = event_end(chunk, 0)?;
-        let data = data_of(&chunk[..end]);
-        (StreamScan::default().event(data) == EventKind::Error).then(|| data.to_vec())
+    /// What the beginning of a stream says: its first event that is no comment.
+    pub fn begin(bytes: &[u8]) -> Begin {
+        let mut at = 0;
+        while let Some(end) = event_end(bytes, at, at) {
+            let data = data_of(&bytes[at..end]);
+            match StreamScan::default().event(data) {
+                EventKind::Error => return Begin::Error(data.to_vec()),
+                EventKind::Other if data.is_empty() => at = end,
+                _ => return Begin::Content,
+            }
+        }
+        Begin::Unknown
     }
 
     /// The stream's end for the client: the usage chunk if it asked for one, then `[DONE]`.
@@ -277,34 +333,30 @@ impl StreamPass {
     }
 }
 
-/// Just behind the blank line that ends the event at `at`; `None` while it is not whole.
-fn event_end(data: &[u8], at: usize) -> Option<usize> {
-    let mut from = at;
-    while let Some(offset) = memchr::memchr(b'\n', data.get(from..)?) {
-        let next = from + offset + 1;
+/// Just behind the blank line that ends the event at `at`, looking from `from` on; `None` while it is not whole. Lines
+/// end with LF, CRLF or CR.
+fn event_end(data: &[u8], at: usize, from: usize) -> Option<usize> {
+    let mut from = from.max(at);
+    while let Some(offset) = memchr::memchr2(b'\n', b'\r', data.get(from..)?) {
+        let next = from + offset + line_end_len(&data[from + offset..]);
         match data.get(next..) {
-            Some([b'\n', ..]) => return Some(next + 1),
-            Some([b'\r', b'\n', ..]) => return Some(next + 2),
+            Some(rest @ [b'\n' | b'\r', ..]) => return Some(next + line_end_len(rest)),
             _ => from = next,
         }
     }
     None
 }
 
-/// The data line of an event.
+/// Bytes of the line end that `rest` begins with.
+fn line_end_len(rest: &[u8]) -> usize {
+    if rest.starts_with(b"\r\n") { 2 } else { 1 }
+}
+
+/// The data line of an event. (OpenAI's dialect has one; of several only the first is looked at.)
 fn data_of(event: &[u8]) -> &[u8] {
-    let mut rest = event;
-    loop {
-        let line_end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        let line = rest[..line_end].strip_suffix(b"\r").unwrap_or(&rest[..line_end]);
-        if let Some(data) = line.strip_prefix(b"data:") {
-            return data.strip_prefix(b" ").unwrap_or(data);
-        }
-        match rest.get(line_end + 1..) {
-            Some(more) if !more.is_empty() => rest = more,
-            _ => return &[],
-        }
-    }
+    let mut lines = event.split(|&b| b == b'\n' || b == b'\r');
+    let data = lines.find_map(|line| line.strip_prefix(b"data:")).unwrap_or_default();
+    data.strip_prefix(b" ").unwrap_or(data)
 }
 
 /// A usage chunk for a provider that sent none.

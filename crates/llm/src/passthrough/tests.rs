@@ -2,7 +2,7 @@ use bytes::Bytes;
 use domain::{NanoUsd, Quirks, Usage};
 use serde_json::{Value, json};
 
-use super::{Answer, Changes, Media, StreamPass, peek, rewrite, with_bill};
+use super::{Answer, Begin, Changes, Media, StreamPass, peek, rewrite, with_bill};
 
 fn changed(body: &str, changes: &Changes<'_>) -> String {
     let peeked = peek(body.as_bytes()).unwrap();
@@ -72,7 +72,7 @@ fn quirks_change_the_top_level_and_nothing_below() {
 fn media_are_counted_and_wrong_types_refused() {
     let body = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"data:,x"}},{"type":"input_audio","input_audio":{"data":"AAAA"}}]}]}"#;
     let media = peek(body.as_bytes()).unwrap().media;
-    assert_eq!(media, Media { messages: 1, images: 1, others: 1, inline_bytes: 17 + 15 });
+    assert_eq!(media, Media { messages: 1, images: 1, others: 1, inline_bytes: 17 + 15, stored: false });
     for wrong in [
         "[]",
         r#"{"model":"m"}"#,
@@ -110,6 +110,12 @@ fn an_answer_without_usable_usage_gets_one() {
         let answer = Answer::read(body.as_bytes()).unwrap();
         assert_eq!(answer.usage, None, "{body}");
     }
+    for body in [r#"{"choices":[],"usage":{}}"#, r#"{"choices":[],"usage":[5,5]}"#, r#"{"choices":[],"usage":null}"#] {
+        let answer = Answer::read(body.as_bytes()).unwrap();
+        let out = with_bill(body.as_bytes(), &answer, &Usage { input: 3, output: 4, ..Usage::default() }, BILL.0, BILL.1);
+        let out: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!((&out["usage"]["total_tokens"], &out["usage"]["cost_details"]["cost_nano_usd"]), (&json!(7), &json!(1500)), "{body}");
+    }
     let answer = Answer::read(br#"{"choices":[]}"#).unwrap();
     let counted = Usage { input: 3, output: 4, ..Usage::default() };
     let out: Value = serde_json::from_slice(&with_bill(br#"{"choices":[]}"#, &answer, &counted, BILL.0, BILL.1)).unwrap();
@@ -134,7 +140,10 @@ fn a_stream_is_the_same_however_it_is_cut() {
     let wanted = &STREAM[..STREAM.find("data: {\"choices\":[],").unwrap()];
     for cut in 0..=bytes.len() {
         let (out, pass) = run(&[&bytes[..cut], &bytes[cut..]]);
-        assert_eq!(String::from_utf8(out).unwrap(), wanted, "cut at {cut}");
+        // A cut inside the last line end may leave its second half behind: the event has ended all the same.
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out.trim_end(), wanted.trim_end(), "cut at {cut}");
+        assert!(out.ends_with(['\n', '\r']), "cut at {cut}");
         assert!(pass.done && pass.error.is_none(), "cut at {cut}");
         assert_eq!((pass.scan.words, pass.scan.text_bytes), (3, 13), "cut at {cut}");
         assert_eq!(pass.scan.usage.map(|u| (u.input, u.output)), Some((1, 3)));
@@ -158,8 +167,9 @@ fn an_error_inside_the_stream_is_kept_back() {
     let (out, pass) = run(&[text.as_bytes()]);
     assert_eq!(String::from_utf8(out).unwrap(), text[..text.find("data: {\"error\"").unwrap()]);
     assert_eq!(pass.error.as_deref(), Some(&br#"{"error":{"message":"boom"}}"#[..]));
-    assert!(StreamPass::first_error(b"data: {\"error\":{\"code\":429}}\n\n").is_some());
-    assert!(StreamPass::first_error(STREAM.as_bytes()).is_none());
+    assert!(matches!(StreamPass::begin(b": wait\n\ndata: {\"error\":{\"code\":429}}\n\n"), Begin::Error(_)));
+    assert_eq!(StreamPass::begin(STREAM.as_bytes()), Begin::Content);
+    assert_eq!(StreamPass::begin(b": wait\n\ndata: {"), Begin::Unknown);
 }
 
 #[test]
@@ -169,4 +179,62 @@ fn an_event_that_no_client_could_read_is_not_forwarded() {
     assert!(out.is_empty());
     assert!(StreamPass::default().push(Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":[1]}}]}\n\n"), &mut out).is_ok());
     assert_eq!(out.len(), 1, "a shape that is not known here is still the provider's word");
+}
+
+#[test]
+fn what_two_readers_could_read_differently_is_refused() {
+    let with = |extra: &str| format!(r#"{{"model":"m",{extra}"messages":[{{"role":"user","content":"a"}}]}}"#);
+    for extra in [
+        r#""model":"n","#,
+        r#""mod\u0065l":"n","#,
+        r#""Model":"n","#,
+        r#""STREAM":true,"stream":false,"#,
+        r#""max_tokens":1,"max_tokens":2,"#,
+    ] {
+        assert!(super::is_ambiguous(&peek(with(extra).as_bytes()).unwrap_err()), "{extra}");
+    }
+    let two = peek(with(r#""max_tokens":9,"max_completion_tokens":1,"#).as_bytes()).unwrap_err();
+    assert!(!super::is_ambiguous(&two), "the codec makes one limit of two");
+    assert!(super::unambiguous(br#"{"model":"a","Stream":true}"#, &["model", "stream"]).is_err());
+    assert!(super::unambiguous(br#"{"model":"a","model":"b"}"#, &["model"]).is_err());
+    assert!(super::unambiguous(br#"{"model":"a","x":1,"x":2}"#, &["model"]).is_ok());
+}
+
+#[test]
+fn parameters_without_a_price_are_named() {
+    let with = |extra: &str| format!(r#"{{"model":"m",{extra}"messages":[{{"role":"user","content":"a"}}]}}"#);
+    for (extra, found) in [
+        (r#""service_tier":"priority","#, Some("service_tier")),
+        (r#""service_tier":"auto","#, None),
+        (r#""models":["x"],"#, Some("models")),
+        (r#""tools":[{"type":"function","function":{"name":"f"}}],"#, None),
+        (r#""tools":[{"type":"web_search"}],"#, Some("tools (web_search)")),
+        (r#""prediction":null,"#, None),
+    ] {
+        assert_eq!(peek(with(extra).as_bytes()).unwrap().unpriced.as_deref(), found, "{extra}");
+    }
+}
+
+#[test]
+fn lines_may_end_with_cr_alone() {
+    let text = "data: {\"choices\":[{\"delta\":{\"content\":\"a b\"},\"finish_reason\":\"stop\"}]}\r\rdata: [DONE]\r\r";
+    for cut in 0..text.len() {
+        let (_, pass) = run(&[&text.as_bytes()[..cut], &text.as_bytes()[cut..]]);
+        assert!(pass.done && pass.scan.words == 2, "cut at {cut}");
+    }
+}
+
+#[test]
+fn output_that_is_not_understood_still_counts() {
+    for delta in [
+        r#"{"function_call":{"arguments":"aaaaaaaaaaaaaaaaaaaa"}}"#,
+        r#"{"content":["aaaaaaaaaaaaaaaaaaaa"]}"#,
+        r#"{"tool_calls":[{"index":0,"custom":{"input":"aaaaaaaaaaaaaaaaaaaa"}}]}"#,
+        r#"{"audio":{"data":"aaaaaaaaaaaaaaaaaaaa"}}"#,
+        r#"{"reasoning":"aaaaaaaaaaaaaaaaaaaa","reasoning_content":"aaaaaaaaaaaaaaaaaaaa"}"#,
+    ] {
+        let event = format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+        let (_, pass) = run(&[event.as_bytes()]);
+        assert!(pass.scan.text_bytes >= 20, "{delta}");
+    }
 }
