@@ -61,7 +61,9 @@ def test_an_error_before_the_first_token_is_told_and_bills_nothing(there, sim, f
     assert answer.status in (502, 503) and answer.headers["content-type"] == "application/json"
     assert answer.error["code"].startswith("upstream_")
     assert answer.error["provider"] == answer.headers["x-llmg-provider"] == "sim"
-    assert answer.error["attempts"] == int(answer.headers["x-llmg-attempts"]) == len(sim.requests_of(answer)) == 2
+    # What took the call and said nothing may have worked on it: only what said no is asked again.
+    tries = 1 if fault == "connect_reset" else 2
+    assert answer.error["attempts"] == int(answer.headers["x-llmg-attempts"]) == len(sim.requests_of(answer)) == tries
     assert billed(there, answer) == ("voided", 0)
 
 
@@ -246,6 +248,9 @@ def test_odd_usage_is_billed_by_what_was_said(there, sim, model, stream, fault, 
     assert answer.status == 200 and answer.content.startswith(ANSWER)
     row = there.call_of(answer)
     assert (row["tokens"]["output"], row["cost_nano_usd"]) == (24, 4 * 1_000 + 24 * 2_000)
+    if (model, stream, fault) == ("sim-gemini", True, "no_done"):
+        # Its end is a finish reason, so that without one the stream was cut off.
+        source = "estimated"
     assert row["tokens_source"] == source
 
 

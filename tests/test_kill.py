@@ -97,9 +97,19 @@ def test_every_request_that_reached_the_provider_ends_once(llmg, sims, tmp_path)
     left = balance["balance_nano_usd"]
     assert left == int(float(USD) * 10**9) - balance["spent_nano_usd"]
     # No dead life keeps credit: a call that needs all of what is left is taken, and one token more is not.
-    words, limit = (1, (left - INPUT) // OUTPUT) if left % OUTPUT else (2, (left - 2 * INPUT) // OUTPUT)
-    assert there.chat("word " * words, max_tokens=limit + 1).status == 402
-    assert there.chat("word " * words, max_tokens=limit).status == 200
+    words, n, limit = exactly(left)
+    assert there.chat("word " * words, max_tokens=limit + 1, n=n).status == 402
+    assert there.chat("word " * words, max_tokens=limit, n=n).status == 200
+
+
+def exactly(left):
+    """Words, choices and a limit within the model's own 100,000 tokens whose bound is this much."""
+    for words in range(1, 1_000):
+        tokens, rest = divmod(left - words * INPUT, OUTPUT)
+        for n in range(1, 129):
+            if rest == 0 and tokens % n == 0 and tokens // n < 100_000:
+                return words, n, tokens // n
+    raise AssertionError(f"no call costs exactly {left}")
 
 
 def test_what_a_client_received_in_full_is_billed_once_across_a_kill(llmg, sim):

@@ -108,8 +108,8 @@ impl Call {
 
     fn checked(self) -> Result<Self, Fault> {
         let invalid = |param: &str, say: String| Err(Fault::new(Code::InvalidRequest, say).param(param));
-        if self.model.is_empty() || self.model.len() > MODEL_BYTES_MAX {
-            return invalid("model", format!("`model` must have 1 to {MODEL_BYTES_MAX} bytes"));
+        if self.model.len() > MODEL_BYTES_MAX {
+            return invalid("model", format!("`model` may have at most {MODEL_BYTES_MAX} bytes"));
         }
         if self.max_tokens == Some(0) {
             return invalid("max_tokens", "`max_tokens` must be at least 1".to_owned());
@@ -138,12 +138,6 @@ impl Call {
             self.parsed = Some(Box::new(call));
         }
         self.parsed.as_deref().ok_or_else(|| Fault::internal("parse a call", "no call after parsing"))
-    }
-
-    /// Tokens that the call will about take, for the key's limit.
-    pub(crate) fn tokens_expected(&self) -> u64 {
-        let bytes = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
-        (bytes / 4).saturating_add(self.max_tokens.unwrap_or(0))
     }
 
     /// Input tokens for a model with this tokenizer.

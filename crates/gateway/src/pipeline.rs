@@ -69,11 +69,12 @@ enum Step {
 
 async fn steps(gateway: &Arc<Gateway>, open: &mut OpenCall, call: &mut Call, now: UnixMicros) -> Result<Step, Fault> {
     let caller = Arc::clone(&open.caller);
-    let expected = call.tokens_expected();
-    open.allow(access::limits(&gateway.limiter, &caller, expected, now)?, expected);
+    open.allow(access::request_limits(&gateway.limiter, &caller, now)?);
     let candidates = candidates(gateway, &caller, call, now)?;
     let first = candidates.first().ok_or_else(|| Fault::internal("plan a call", "no candidates"))?;
     access::model_allowed(&caller, &first.model.id, &call.model)?;
+    let expected = first.input.likely.saturating_add(call.max_tokens.unwrap_or(0));
+    open.expect_tokens(access::token_limit(&gateway.limiter, &caller, expected, now)?.tokens, expected);
     if let Some(param) = call.unpriced() {
         let say = format!("`{param}` changes what a call costs in a way that credits do not cover yet; leave it out");
         return Err(Fault::new(Code::UnsupportedParameter, say).param(param));

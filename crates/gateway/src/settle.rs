@@ -79,7 +79,7 @@ pub(crate) struct OpenCall {
     pub(crate) seen: Seen,
     pub(crate) cache: CacheUse,
     allowance: Allowance,
-    expected_tokens: u64,
+    expected_tokens: Option<u64>,
     started: Instant,
     /// Microseconds spent waiting for providers, which is not our overhead.
     pub(crate) upstream_us: u64,
@@ -121,7 +121,7 @@ impl OpenCall {
             seen: Seen::default(),
             cache: CacheUse::Off,
             allowance: Allowance::default(),
-            expected_tokens: 0,
+            expected_tokens: None,
             started,
             upstream_us: 0,
             last_progress: started,
@@ -145,10 +145,15 @@ impl OpenCall {
         &self.gateway
     }
 
-    /// What was taken from the key's limits; given back when the call ends.
-    pub(crate) fn allow(&mut self, allowance: Allowance, expected_tokens: u64) {
+    /// What was taken from the key's limits; the place among its calls is given back when the call ends.
+    pub(crate) fn allow(&mut self, allowance: Allowance) {
         self.allowance = allowance;
-        self.expected_tokens = expected_tokens;
+    }
+
+    /// The tokens that were taken from the key's limit, corrected when the call ends, and what is left of it.
+    pub(crate) fn expect_tokens(&mut self, left: Option<(u64, u32)>, expected: u64) {
+        self.allowance.tokens = left;
+        self.expected_tokens = Some(expected);
     }
 
     pub(crate) fn allowance(&self) -> &Allowance {
@@ -292,8 +297,8 @@ impl OpenCall {
     }
 
     fn correct_limits(&self, usage: &Usage) {
-        if let Some(tpm) = self.caller.tpm {
-            let more = i64::try_from(usage.total()).unwrap_or(i64::MAX) - i64::try_from(self.expected_tokens).unwrap_or(i64::MAX);
+        if let (Some(tpm), Some(expected)) = (self.caller.tpm, self.expected_tokens) {
+            let more = i64::try_from(usage.total()).unwrap_or(i64::MAX) - i64::try_from(expected).unwrap_or(i64::MAX);
             self.gateway.limiter.correct_tokens(self.caller.key, tpm, more);
         }
     }

@@ -60,13 +60,15 @@ pub(crate) async fn whole(open: &mut OpenCall, served: Served, client: Dialect, 
     if passes { passed(open, sides, bytes) } else { translated(open, sides, &bytes, &restore) }
 }
 
-/// The head came within its own time limit; of the body each part must come within the idle limit.
+/// The body's first part must come within the first-byte limit, each further one within the idle limit.
 async fn read(gateway: &Gateway, mut body: Incoming, provider: &str) -> Result<Bytes, Fault> {
     let broken = |code: Code, why: &str| Fault::new(code, format!("the provider `{provider}` {why}; try again, or name another model"));
     let mut parts: Vec<Bytes> = Vec::new();
     let mut bytes = 0;
     loop {
-        match tokio::time::timeout(gateway.upstream.limits.idle, body.frame()).await {
+        let limits = &gateway.upstream.limits;
+        let limit = if parts.is_empty() { limits.first_byte } else { limits.idle };
+        match tokio::time::timeout(limit, body.frame()).await {
             Ok(None) => break,
             Ok(Some(Ok(frame))) => parts.extend(frame.into_data().ok()),
             Ok(Some(Err(error))) => return Err(broken(Code::UpstreamError, "broke its answer off").because(error)),

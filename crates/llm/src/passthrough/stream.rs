@@ -277,14 +277,14 @@ impl StreamPass {
             let forward = self.event(data_of(&data[at..end]))?;
             if !forward {
                 if from < at {
-                    out.push(data.slice(from..at));
+                    out.push(with_lf(data.slice(from..at)));
                 }
                 from = end;
             }
             at = end;
         }
         if from < at {
-            out.push(data.slice(from..at));
+            out.push(with_lf(data.slice(from..at)));
         }
         self.partial.extend_from_slice(&data[at..]);
         // A blank line may have begun in the last three bytes.
@@ -340,11 +340,23 @@ fn event_end(data: &[u8], at: usize, from: usize) -> Option<usize> {
     while let Some(offset) = memchr::memchr2(b'\n', b'\r', data.get(from..)?) {
         let next = from + offset + line_end_len(&data[from + offset..]);
         match data.get(next..) {
+            // The first half of a CRLF whose second half is still to come.
+            Some([b'\r']) if data[next - 1] == b'\n' => return None,
             Some(rest @ [b'\n' | b'\r', ..]) => return Some(next + line_end_len(rest)),
             _ => from = next,
         }
     }
     None
+}
+
+/// Events whose lines end with CR alone, which few clients know, with LF instead.
+fn with_lf(events: Bytes) -> Bytes {
+    let lone = |at: usize| events.get(at + 1) != Some(&b'\n');
+    if !memchr::memchr_iter(b'\r', &events).any(lone) {
+        return events;
+    }
+    let byte = |(at, &byte): (usize, &u8)| if byte == b'\r' && lone(at) { b'\n' } else { byte };
+    events.iter().enumerate().map(byte).collect()
 }
 
 /// Bytes of the line end that `rest` begins with.
