@@ -2,9 +2,13 @@
 //!
 //! The key begins with the organization and the project, so that no hit can cross a tenant.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use bytes::Bytes;
 use domain::{UnixMicros, Usage};
 use llm::Dialect;
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -41,8 +45,8 @@ pub(crate) struct Found {
     pub(crate) body: Bytes,
 }
 
-/// Where the call's answer is kept; none when the project or the caller does not want it, or when the body is nested deeper
-/// than it can be compared.
+/// Where the call's answer is kept; none when the project or the caller does not want it, or when the body has no one
+/// meaning.
 pub(crate) fn place(caller: &Caller, call: &Call) -> Option<Place> {
     if call.dialect != Dialect::OpenAiChat {
         // What is kept is replayed as OpenAI's bytes.
@@ -53,8 +57,8 @@ pub(crate) fn place(caller: &Caller, call: &Call) -> Option<Place> {
         (Some(_), CacheWish::Seconds(seconds)) => seconds,
         (Some(seconds), CacheWish::Project) => seconds,
     };
-    let mut body: Value = serde_json::from_slice(&call.body).ok()?;
-    if let Some(members) = body.as_object_mut() {
+    let mut body: Meaning = serde_json::from_slice(&call.body).ok()?;
+    if let Meaning::Object(members) = &mut body {
         // These change how the answer is sent, not what it says.
         members.remove("stream_options");
         members.remove("user");
@@ -68,32 +72,89 @@ pub(crate) fn place(caller: &Caller, call: &Call) -> Option<Place> {
     hash.update([0, u8::from(call.stream)]);
     hash.update(call.model.as_bytes());
     hash.update([0]);
-    hash_sorted(&body, &mut hash);
+    body.hash(&mut hash);
     Some(Place { key: hash.finalize().into(), seconds })
 }
 
-/// Hashes a value so that equal meaning gives an equal key: members by name, no white space.
-fn hash_sorted(value: &Value, hash: &mut Sha256) {
-    match value {
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by_key(|(name, _)| *name);
-            hash.update(b"{");
-            for (name, value) in members {
-                hash.update(Value::from(name.as_str()).to_string());
-                hash_sorted(value, hash);
+/// A body by its meaning: members by name, no white space. What two readers could read differently (a member that comes
+/// twice, a number that a float cannot hold) has none, so that it never shares an answer.
+enum Meaning {
+    Scalar(String),
+    List(Vec<Meaning>),
+    Object(BTreeMap<String, Meaning>),
+}
+
+/// Whole numbers up to here are exact in a float.
+const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+impl Meaning {
+    fn hash(&self, hash: &mut Sha256) {
+        match self {
+            Self::Scalar(text) => hash.update(text),
+            Self::List(items) => {
+                hash.update(b"[");
+                for item in items {
+                    item.hash(hash);
+                    hash.update(b",");
+                }
+                hash.update(b"]");
             }
-            hash.update(b"}");
-        }
-        Value::Array(items) => {
-            hash.update(b"[");
-            for item in items {
-                hash_sorted(item, hash);
-                hash.update(b",");
+            Self::Object(members) => {
+                hash.update(b"{");
+                for (name, value) in members {
+                    hash.update(Value::from(name.as_str()).to_string());
+                    value.hash(hash);
+                }
+                hash.update(b"}");
             }
-            hash.update(b"]");
         }
-        scalar => hash.update(scalar.to_string()),
+    }
+}
+
+impl<'de> Deserialize<'de> for Meaning {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Meaning;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+            fn visit_unit<E>(self) -> Result<Meaning, E> {
+                Ok(Meaning::Scalar("null".to_owned()))
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Meaning, E> {
+                Ok(Meaning::Scalar(value.to_string()))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Meaning, E> {
+                Ok(Meaning::Scalar(value.to_string()))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Meaning, E> {
+                Ok(Meaning::Scalar(value.to_string()))
+            }
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Meaning, E> {
+                if value.abs() < FLOAT_EXACT_MAX { Ok(Meaning::Scalar(format!("{value:?}"))) } else { Err(E::custom("an inexact number")) }
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Meaning, E> {
+                Ok(Meaning::Scalar(Value::from(value).to_string()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Meaning, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Meaning::List(items))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Meaning, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a member comes twice"));
+                    }
+                }
+                Ok(Meaning::Object(members))
+            }
+        }
+        from.deserialize_any(V)
     }
 }
 
@@ -152,7 +213,7 @@ mod tests {
 
     fn hash(text: &str) -> [u8; 32] {
         let mut hash = Sha256::new();
-        hash_sorted(&serde_json::from_str(text).unwrap(), &mut hash);
+        serde_json::from_str::<Meaning>(text).unwrap().hash(&mut hash);
         hash.finalize().into()
     }
 
@@ -163,5 +224,13 @@ mod tests {
             assert_ne!(hash(r#"{"a":1}"#), hash(other), "{other}");
         }
         assert_ne!(hash(r#"[["a"],"b"]"#), hash(r#"[["a","b"]]"#));
+    }
+
+    #[test]
+    fn what_readers_could_read_differently_has_no_key() {
+        for text in [r#"{"a":{"b":1,"b":2}}"#, "18446744073709551616", "1e300"] {
+            assert!(serde_json::from_str::<Meaning>(text).is_err(), "{text}");
+        }
+        assert_ne!(hash("18446744073709551615"), hash("18446744073709551614"));
     }
 }
