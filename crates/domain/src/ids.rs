@@ -106,6 +106,11 @@ id!(
     "mkey_"
 );
 id!(
+    /// A browser that is logged in (never the token itself).
+    SessionId,
+    "sess_"
+);
+id!(
     /// One call from a client: the idempotency id of its event, its holds and its bill.
     RequestId,
     "req_"

@@ -29,6 +29,8 @@ mod organization;
 mod person;
 mod project;
 mod row;
+mod session;
+mod sign_up;
 mod words;
 
 pub use api_key::{
@@ -51,8 +53,16 @@ pub use management_key::{
     management_key_revoke,
 };
 pub use organization::{OrganizationRow, organization_get};
-pub use person::{MembershipRow, PersonRow, memberships_of, operator_first, person_by_email, person_get};
+pub use person::{
+    MemberRow, MembershipRow, PersonRow, member_get, memberships_of, operator_first, people_count, person_by_email, person_get,
+    person_password_set,
+};
 pub use project::{ProjectRow, ProjectUpdate, project_get, project_list, project_update};
+pub use session::{
+    NewSession, SessionCallerRow, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list, session_revoke,
+    session_used,
+};
+pub use sign_up::{SignUp, SignedUp, sign_up};
 pub use words::{ChangeKind, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode, Role, TransferKind, UsedMode};
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 const SQLITE: &[(i64, &str, &str)] = &[
     (1, "directory", include_str!("../../../migrations/sqlite/0001_directory.sql")),
     (2, "ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
+    (3, "session", include_str!("../../../migrations/sqlite/0003_session.sql")),
 ];
 
 /// All steps for SQLite.

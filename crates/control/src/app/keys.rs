@@ -106,7 +106,7 @@ impl Control {
         if !created && row.status == KeyStatus::Revoked {
             return Err(Fault::new(Code::Conflict, "this key was revoked in this organization and cannot open again").param("key"));
         }
-        tracing::info!(key.id = %id, by = %who.management().key(), created, "an API key was made or imported");
+        tracing::info!(key.id = %id, by = %who.management().via(), created, "an API key was made or imported");
         Ok(ApiKeyMade { row, key: new.imported.is_none().then_some(minted.text), created })
     }
 
@@ -130,7 +130,7 @@ impl Control {
     pub async fn key_revoke(&self, who: &Developer, id: ApiKeyId) -> Result<ApiKeyRow, Fault> {
         let scope = who.management().scope();
         ask::store(Code::DirectoryUnavailable, store::api_key_revoke(&self.db, scope, id, clock::now())).await?;
-        tracing::info!(key.id = %id, by = %who.management().key(), "an API key was revoked");
+        tracing::info!(key.id = %id, by = %who.management().via(), "an API key was revoked");
         ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, scope, id)).await
     }
 

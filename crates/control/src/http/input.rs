@@ -9,7 +9,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use domain::{ApiKeyId, Code, Fault, OrganizationId, ProjectId, RequestId, UnixMicros};
+use domain::{ApiKeyId, Code, Fault, OrganizationId, ProjectId, RequestId, SessionId, UnixMicros};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::app::ask::not_found;
@@ -156,6 +156,11 @@ impl Named for OrganizationId {
 
 impl Named for RequestId {
     const WHAT: &'static str = "call";
+    const BEGINS: &'static str = Self::PREFIX;
+}
+
+impl Named for SessionId {
+    const WHAT: &'static str = "session";
     const BEGINS: &'static str = Self::PREFIX;
 }
 

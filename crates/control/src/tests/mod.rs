@@ -1,11 +1,14 @@
 //! The router on real stores in a folder of its own for each test.
 
+mod auth;
 mod bootstrap;
+mod browser;
 mod calls;
 mod credits;
 mod keys;
 mod projects;
 mod refusals;
+mod sessions;
 mod usage;
 mod walls;
 mod world;

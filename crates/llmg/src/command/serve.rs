@@ -1,5 +1,6 @@
 //! `llmg up | gateway | control | metering`.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use anyhow::Context;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
-use control::app::Control;
+use control::{Control, Front};
+use domain::NanoUsd;
 use events::Journal;
 use gateway::{Gateway, Metrics, Parts, Settings};
 use hyper::service::service_fn;
@@ -26,6 +28,9 @@ use crate::ops::{self, Ops};
 
 /// How often metering looks for events without being nudged.
 const METERING_PERIOD: Duration = Duration::from_millis(100);
+
+/// What the first organization of an instance begins with when its person signs up; `llmg bootstrap` grants the same.
+const STARTER_CREDIT_USD: i32 = 5;
 
 /// Which services this process runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,14 +79,14 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
         gateway: gateway.clone(),
         metering: metering.as_ref().map(|(status, _)| status.clone()),
     });
-    let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone()));
+    let at = listener.as_ref().map(|listener| listener.tcp.local_addr()).transpose().context("read the address")?;
+    let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone(), control_settings(&config, at)));
     let rest = rest(&config, roles, &ops, control);
     let mut servers = Vec::new();
     if let Some(listener) = ops_listener {
         servers.push(tokio::spawn(run(listener, Edge::new(None, ops), &edge_stop)));
     }
-    if let Some(listener) = listener {
-        let at = listener.tcp.local_addr().context("read the address")?;
+    if let (Some(listener), Some(at)) = (listener, at) {
         servers.push(tokio::spawn(run(listener, Edge::new(gateway, rest), &edge_stop)));
         greet(&config, roles, at);
     } else {
@@ -91,7 +96,7 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
     stop(servers, &edge_stop, gateway_parts.map(|(_, journal)| journal), metering.map(|(_, task)| (metering_stop, task)), &instance).await
 }
 
-async fn bind(config: &Config, field: &str, at: std::net::SocketAddr) -> anyhow::Result<Listener> {
+async fn bind(config: &Config, field: &str, at: SocketAddr) -> anyhow::Result<Listener> {
     let tcp = TcpListener::bind(at)
         .await
         .map_err(|e| ConfigError::new("settings", field, format!("{at}: {e}"), "free the port, or choose another address"))?;
@@ -137,6 +142,18 @@ fn start_metering(instance: &Instance, journal: Option<&Arc<Journal>>, stop: &Sh
     (status, task)
 }
 
+/// `at` is where browsers come in; without it nobody does.
+fn control_settings(config: &Config, at: Option<SocketAddr>) -> control::Settings {
+    let front = at.map(|at| Front::of(config.public_url.as_deref(), config.tls_cert.is_some(), at)).unwrap_or_default();
+    if at.is_some() && !front.is_open() {
+        tracing::warn!(
+            "nobody can log in with a browser: passwords do not travel over plain http; set `tls_cert` and `tls_key`, or a `public_url` \
+             that begins with https://, or listen on a loopback address"
+        );
+    }
+    control::Settings { signup: config.signup, front, starter_credit: NanoUsd::from_usd(STARTER_CREDIT_USD) }
+}
+
 /// What is not `/v1`. Operations share the main listener only while that is loopback.
 fn rest(config: &Config, roles: Roles, ops: &Router, control: Arc<Control>) -> Router {
     let mut rest = Router::new();
@@ -150,9 +167,9 @@ fn rest(config: &Config, roles: Roles, ops: &Router, control: Arc<Control>) -> R
 }
 
 fn run(listener: Listener, edge: Edge, stop: &Shutdown) -> impl Future<Output = ()> + Send + 'static {
-    let make = move |_peer| {
+    let make = move |peer: SocketAddr| {
         let edge = edge.clone();
-        service_fn(move |request| edge.clone().answer(request))
+        service_fn(move |request| edge.clone().answer(peer.ip(), request))
     };
     server::serve(listener, make, stop.clone())
 }
@@ -182,7 +199,7 @@ async fn stop(
     Ok(ExitCode::SUCCESS)
 }
 
-fn greet(config: &Config, roles: Roles, at: std::net::SocketAddr) {
+fn greet(config: &Config, roles: Roles, at: SocketAddr) {
     let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
     let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{at}"));
     let program = std::env::args().next().unwrap_or_else(|| "llmg".to_owned());

@@ -5,6 +5,7 @@ mod directory;
 mod epochs;
 mod leases;
 mod money;
+mod people;
 mod posting;
 mod random;
 mod world;
@@ -37,6 +38,12 @@ contract! { sqlite => super::world::sqlite;
         the_e_mail_has_no_case
         a_closed_database_is_unavailable
         migrating_twice_changes_nothing;
+    people:
+        sign_ups_at_once_make_one_operator
+        a_closed_instance_takes_one_person
+        a_session_opens_until_it_ends
+        old_and_surplus_sessions_make_room
+        another_password_ends_the_other_sessions;
     money:
         a_grant_counts_once
         a_correction_needs_words_and_counts_once
