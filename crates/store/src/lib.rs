@@ -17,6 +17,7 @@
 //! arm of one enum.
 
 mod api_key;
+mod api_key_change;
 mod bootstrap;
 mod caller;
 mod change;
@@ -36,6 +37,7 @@ mod words;
 pub use api_key::{
     ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_used,
 };
+pub use api_key_change::{ApiKeyRotate, ApiKeyUpdate, api_key_rotate, api_key_update};
 pub use bootstrap::{Bootstrap, BootstrapState, Bootstrapped, bootstrap, bootstrap_state};
 pub use caller::{CallerRow, caller_by_key_hash};
 pub use change::{ChangeRow, changes_after, revision_latest};

@@ -6,6 +6,7 @@ pub mod caller;
 pub mod calls;
 pub mod credits;
 pub mod front;
+pub mod key_change;
 pub mod keys;
 pub mod projects;
 pub mod sessions;

@@ -10,6 +10,7 @@ mod docs;
 mod docs_schema;
 mod edge;
 mod input;
+mod key_change;
 mod keys;
 pub(crate) mod openapi;
 mod output;
@@ -62,7 +63,8 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(credits::credits_get))
         .routes(routes!(credits::credits_grant))
         .routes(routes!(keys::key_list, keys::key_create))
-        .routes(routes!(keys::key_revoke))
+        .routes(routes!(keys::key_revoke, key_change::key_update))
+        .routes(routes!(key_change::key_rotate))
         .routes(routes!(projects::project_list))
         .routes(routes!(projects::project_get, projects::project_update))
         .split_for_parts();

@@ -5,6 +5,7 @@ mod bootstrap;
 mod browser;
 mod calls;
 mod credits;
+mod key_change;
 mod keys;
 mod projects;
 mod refusals;

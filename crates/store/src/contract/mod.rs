@@ -33,6 +33,8 @@ contract! { sqlite => super::world::sqlite;
         a_project_update_is_told_to_gateways
         an_imported_key_belongs_to_one_organization
         keys_are_listed_by_page
+        a_key_changes_where_it_is_told_to
+        a_rotated_key_opens_until_its_grace_ends
         nothing_is_seen_through_another_scope
         a_management_key_shows_its_maker
         the_e_mail_has_no_case
