@@ -12,6 +12,7 @@ mod http;
 pub use app::bootstrap::{BootstrapAsk, Bootstrapped};
 pub use app::caller::{Admin, Developer, LoggedIn, Management, Operator};
 pub use app::front::Front;
+pub use app::key_check::{KeyAnswer, KeyCheck, KeyQuestion};
 pub use app::{Control, Settings};
 pub use http::caller::Peer;
 pub use http::router;

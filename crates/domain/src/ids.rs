@@ -111,6 +111,11 @@ id!(
     "sess_"
 );
 id!(
+    /// An organization's own key at a provider (never the key itself).
+    ProviderKeyId,
+    "pkey_"
+);
+id!(
     /// One call from a client: the idempotency id of its event, its holds and its bill.
     RequestId,
     "req_"

@@ -30,7 +30,11 @@ pub const FIELDS: &[Field] = &[
     ),
     field("control_url", "", "URL of the control service, for a gateway that runs apart from it"),
     field("data_dir", "./data", "folder for the embedded stores, the event log and the master key"),
-    field("master_key", "", "64 hexadecimal digits; has no effect yet"),
+    field(
+        "master_key",
+        "",
+        "64 hexadecimal digits that seal stored provider keys; unset: `master.key` in the data folder, made at the first start",
+    ),
     field("tls_cert", "", "PEM file with the certificate chain; needs `tls_key`"),
     field("tls_key", "", "PEM file with the private key; needs `tls_cert`"),
     field("trusted_proxies", "", "CIDR blocks, separated by commas, whose X-Forwarded-For is believed; has no effect yet"),

@@ -7,8 +7,10 @@ pub mod calls;
 pub mod credits;
 pub mod front;
 pub mod key_change;
+pub mod key_check;
 pub mod keys;
 pub mod projects;
+pub mod provider_keys;
 pub mod sessions;
 pub mod usage;
 
@@ -17,14 +19,21 @@ mod attempts;
 pub(crate) mod checks;
 mod console;
 mod password;
+mod vault;
+
+use std::sync::Arc;
 
 use analytics::Analytics;
+use catalog::Catalog;
 use domain::NanoUsd;
+use seal::MasterKey;
 use service::config::Signup;
 use store::Db;
+use tokio::sync::Semaphore;
 
 use crate::app::attempts::Attempts;
 use crate::app::front::Front;
+use crate::app::key_check::{KeyAnswer, KeyCheck};
 use crate::app::password::Passwords;
 
 /// What the control plane takes from the configuration.
@@ -36,12 +45,31 @@ pub struct Settings {
     pub front: Front,
     /// What the first organization begins with when its person signs up.
     pub starter_credit: NanoUsd,
+    /// Which providers there are.
+    pub catalog: Arc<Catalog>,
+    /// Seals provider keys; without one none is saved.
+    pub master_key: Option<Arc<MasterKey>>,
+    /// How provider keys are tested.
+    pub key_check: KeyCheck,
+    /// Provider keys may be sent over plain http: to providers on this machine.
+    pub plain_providers: bool,
 }
+
+/// Limit: provider keys that are tested at once.
+const KEY_TESTS_MAX: usize = 8;
 
 impl Default for Settings {
     /// For a command line: nobody comes in.
     fn default() -> Self {
-        Self { signup: Signup::Closed, front: Front::Closed, starter_credit: NanoUsd::ZERO }
+        Self {
+            signup: Signup::Closed,
+            front: Front::Closed,
+            starter_credit: NanoUsd::ZERO,
+            catalog: Arc::default(),
+            master_key: None,
+            key_check: KeyCheck::Fixed(KeyAnswer::Unreachable),
+            plain_providers: false,
+        }
     }
 }
 
@@ -53,12 +81,14 @@ pub struct Control {
     settings: Settings,
     passwords: Passwords,
     attempts: Attempts,
+    key_tests: Semaphore,
 }
 
 impl Control {
     /// On stores that are open and migrated.
     pub fn new(db: Db, analytics: Analytics, settings: Settings) -> Self {
-        Self { db, analytics, settings, passwords: Passwords::new(), attempts: Attempts::default() }
+        let (passwords, attempts, key_tests) = (Passwords::new(), Attempts::default(), Semaphore::new(KEY_TESTS_MAX));
+        Self { db, analytics, settings, passwords, attempts, key_tests }
     }
 
     /// Where browsers reach this instance.

@@ -15,6 +15,7 @@ mod keys;
 pub(crate) mod openapi;
 mod output;
 mod projects;
+mod provider_keys;
 mod sessions;
 mod usage;
 
@@ -65,6 +66,9 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(keys::key_list, keys::key_create))
         .routes(routes!(keys::key_revoke, key_change::key_update))
         .routes(routes!(key_change::key_rotate))
+        .routes(routes!(provider_keys::provider_key_list, provider_keys::provider_key_create))
+        .routes(routes!(provider_keys::provider_key_update, provider_keys::provider_key_delete))
+        .routes(routes!(provider_keys::provider_key_test))
         .routes(routes!(projects::project_list))
         .routes(routes!(projects::project_get, projects::project_update))
         .split_for_parts();

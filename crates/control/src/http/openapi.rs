@@ -24,7 +24,7 @@ const REFUSED: &str = "Refused";
 #[openapi(
     info(
         title = "llmg control API",
-        description = "Usage, calls, credits, keys and projects of an organization. Send a management key (`llmgm_…`) as \
+        description = "Usage, calls, credits, keys, provider keys and projects of an organization. Send a management key (`llmgm_…`) as \
             `Authorization: Bearer`, or log in with a browser: its session is about the person's first organization unless the header \
             `X-Llmg-Organization` names another of theirs, and what it changes needs the dashboard's own `Origin`. Money is in nano-USD (10⁻⁹ USD) and, as text, in USD; times are RFC 3339. Parameters and \
             fields that are not listed here are refused."
@@ -35,6 +35,7 @@ const REFUSED: &str = "Refused";
         (name = "Calls", description = "What happened, call by call."),
         (name = "Credits", description = "What the organization can spend."),
         (name = "API keys", description = "Keys that call `/v1`."),
+        (name = "Provider keys", description = "Own keys at providers, sealed when they are saved."),
         (name = "Projects", description = "Projects hold keys and settings."),
     ),
     components(schemas(Problem))

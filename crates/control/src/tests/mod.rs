@@ -8,6 +8,7 @@ mod credits;
 mod key_change;
 mod keys;
 mod projects;
+mod provider_keys;
 mod refusals;
 mod sessions;
 mod usage;

@@ -28,7 +28,7 @@ async fn every_route_refuses_an_anonymous_call_and_an_unknown_parameter() {
             assert_eq!(extra.refused(400, "invalid_request"), Some("zzz"), "{method} {path}");
         }
     }
-    assert_eq!(routes, 21, "a route came or went: look whether this test still sees all of them");
+    assert_eq!(routes, 26, "a route came or went: look whether this test still sees all of them");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use catalog::Catalog;
 use domain::ids::TransferId;
 use domain::key::{self, KeyKind};
 use domain::{
@@ -14,6 +15,7 @@ use domain::{
     UserId,
 };
 use http_body_util::BodyExt;
+use seal::MasterKey;
 use serde_json::Value;
 use service::config::Signup;
 use sha2::{Digest, Sha256};
@@ -21,7 +23,7 @@ use store::{Bootstrap, Db, NewApiKey, NewManagementKey, OpenOptions, ProjectMode
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::{Control, Front, Settings, router};
+use crate::{Control, Front, KeyAnswer, KeyCheck, Settings, router};
 
 /// 2025-10-09T00:00:00Z: the start of a day.
 pub const DAY: i64 = 1_759_968_000_000_000;
@@ -118,7 +120,15 @@ impl World {
     /// With nobody in it, reached as `http://127.0.0.1:4000`, and open to all.
     pub async fn deserted(change: impl FnOnce(&mut Settings)) -> Self {
         let (db, analytics, url, folder) = empty().await;
-        let mut settings = Settings { signup: Signup::Open, front: Front::Loopback { port: 4_000 }, starter_credit: NanoUsd::from_usd(5) };
+        let mut settings = Settings {
+            signup: Signup::Open,
+            front: Front::Loopback { port: 4_000 },
+            starter_credit: NanoUsd::from_usd(5),
+            catalog: Arc::new(Catalog::builtin().unwrap()),
+            master_key: Some(Arc::new(MasterKey::new(&[1; 32]).unwrap())),
+            key_check: KeyCheck::Fixed(KeyAnswer::Status(200)),
+            plain_providers: false,
+        };
         change(&mut settings);
         let control = Arc::new(Control::new(db.clone(), analytics.clone(), settings));
         Self { router: router(control), db, analytics, url, first: Tenant::new(1), folder }

@@ -9,8 +9,7 @@ use anyhow::Context;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
-use control::{Control, Front};
-use domain::NanoUsd;
+use control::Control;
 use events::Journal;
 use gateway::{Gateway, Metrics, Parts, Settings};
 use hyper::service::service_fn;
@@ -23,14 +22,12 @@ use tokio::task::JoinHandle;
 
 use super::say;
 use crate::edge::Edge;
+use crate::front;
 use crate::instance::{self, Instance};
 use crate::ops::{self, Ops};
 
 /// How often metering looks for events without being nudged.
 const METERING_PERIOD: Duration = Duration::from_millis(100);
-
-/// What the first organization of an instance begins with when its person signs up; `llmg bootstrap` grants the same.
-const STARTER_CREDIT_USD: i32 = 5;
 
 /// Which services this process runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +66,7 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
     let mut registry = Registry::default();
     let mut gateway_parts = None;
     if roles.gateway {
-        gateway_parts = Some(start_gateway(&config, &instance, catalog, &mut registry, &edge_stop).await?);
+        gateway_parts = Some(start_gateway(&config, &instance, catalog.clone(), &mut registry, &edge_stop).await?);
     }
     let metering = roles.metering.then(|| start_metering(&instance, gateway_parts.as_ref().map(|(_, journal)| journal), &metering_stop));
     let gateway = gateway_parts.as_ref().map(|(gateway, _)| Arc::clone(gateway));
@@ -80,7 +77,8 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
         metering: metering.as_ref().map(|(status, _)| status.clone()),
     });
     let at = listener.as_ref().map(|listener| listener.tcp.local_addr()).transpose().context("read the address")?;
-    let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone(), control_settings(&config, at)));
+    let settings = front::control_settings(&config, &instance, catalog, at)?;
+    let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone(), settings));
     let rest = rest(&config, roles, &ops, control);
     let mut servers = Vec::new();
     if let Some(listener) = ops_listener {
@@ -140,18 +138,6 @@ fn start_metering(instance: &Instance, journal: Option<&Arc<Journal>>, stop: &Sh
     }
     let task = tokio::spawn(metering::run(options, status.clone(), stop.clone()));
     (status, task)
-}
-
-/// `at` is where browsers come in; without it nobody does.
-fn control_settings(config: &Config, at: Option<SocketAddr>) -> control::Settings {
-    let front = at.map(|at| Front::of(config.public_url.as_deref(), config.tls_cert.is_some(), at)).unwrap_or_default();
-    if at.is_some() && !front.is_open() {
-        tracing::warn!(
-            "nobody can log in with a browser: passwords do not travel over plain http; set `tls_cert` and `tls_key`, or a `public_url` \
-             that begins with https://, or listen on a loopback address"
-        );
-    }
-    control::Settings { signup: config.signup, front, starter_credit: NanoUsd::from_usd(STARTER_CREDIT_USD) }
 }
 
 /// What is not `/v1`. Operations share the main listener only while that is loopback.

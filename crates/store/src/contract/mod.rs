@@ -7,6 +7,7 @@ mod leases;
 mod money;
 mod people;
 mod posting;
+mod provider_keys;
 mod random;
 mod world;
 
@@ -46,6 +47,10 @@ contract! { sqlite => super::world::sqlite;
         a_session_opens_until_it_ends
         old_and_surplus_sessions_make_room
         another_password_ends_the_other_sessions;
+    provider_keys:
+        a_data_key_is_made_once
+        provider_keys_live_in_their_organization
+        another_provider_key_forgets_the_tests_of_the_old_one;
     money:
         a_grant_counts_once
         a_correction_needs_words_and_counts_once
