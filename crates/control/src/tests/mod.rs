@@ -7,6 +7,7 @@ mod calls;
 mod credits;
 mod key_change;
 mod keys;
+mod matrix;
 mod projects;
 mod provider_keys;
 mod refusals;
