@@ -14,6 +14,8 @@ use crate::app::{Control, ask, checks};
 
 /// Limit: bytes of a provider's key.
 const KEY_BYTES_MAX: usize = 4_096;
+/// A shorter one is no secret, and may well be part of a name.
+const SECRET_BYTES_MIN: usize = 8;
 /// Limit: bytes of an address.
 const URL_BYTES_MAX: usize = 2_048;
 /// Limit: the highest number of `priority` and `weight`.
@@ -80,6 +82,7 @@ impl Control {
     pub async fn provider_key_create(&self, who: &Admin, new: ProviderKeyNew) -> Result<ProviderKeyRow, Fault> {
         let name = checks::name("name", &new.name)?;
         order_check(Some(new.priority), Some(new.weight))?;
+        elsewhere_check(&new.key, &[("name", Some(&name)), ("base_url", new.base_url.as_deref())])?;
         let provider = self.provider(&new.provider)?;
         let (caller, id) = (who.management(), ProviderKeyId::from_uuid(random::uuid()));
         let secret = self.secret_new(caller, id, &provider, &new.key, new.base_url).await?;
@@ -111,6 +114,10 @@ impl Control {
         }
         let name = name.map(|name| checks::name("name", &name)).transpose()?;
         order_check(priority, weight)?;
+        if let Some(key) = &key {
+            let address = base_url.as_ref().and_then(|url| url.as_deref());
+            elsewhere_check(key, &[("name", name.as_deref()), ("base_url", address)])?;
+        }
         let caller = who.management();
         let old = ask::store(Code::DirectoryUnavailable, store::provider_key_get(&self.db, caller.scope(), id)).await?;
         let secret = match &key {
@@ -227,6 +234,17 @@ fn key_check(key: &Secret<String>) -> Result<(), Fault> {
         return Err(checks::invalid("key", say));
     }
     Ok(())
+}
+
+/// A key that was pasted into the wrong field too would be shown with that field.
+fn elsewhere_check(key: &Secret<String>, fields: &[(&str, Option<&str>)]) -> Result<(), Fault> {
+    if key.expose().len() < SECRET_BYTES_MIN {
+        return Ok(());
+    }
+    let shown = fields.iter().find(|(_, text)| text.is_some_and(|text| text.contains(key.expose().as_str())));
+    shown.map_or(Ok(()), |(param, _)| {
+        Err(checks::invalid(param, format!("`{param}` holds the key itself; it is shown, so write something else")))
+    })
 }
 
 fn order_check(priority: Option<u32>, weight: Option<u32>) -> Result<(), Fault> {

@@ -230,6 +230,8 @@ async fn senseless_keys_are_refused() {
         (with("base_url", json!("https://a:b@api.example.com")), "invalid_request", "base_url"),
         (with("base_url", json!("https://api.example.com/?x=1")), "invalid_request", "base_url"),
         (with("base_url", json!("api.example.com")), "invalid_request", "base_url"),
+        (with("name", json!("my sk-0123456789abcdef")), "invalid_request", "name"),
+        (with("base_url", json!("https://api.example.com/sk-0123456789abcdef")), "invalid_request", "base_url"),
         (with("sealed", json!("x")), "invalid_request", "sealed"),
     ] {
         assert_eq!(world.post(KEYS, body).await.refused(400, code), Some(param));
