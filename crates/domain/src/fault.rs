@@ -36,6 +36,10 @@ codes! {
     RevokedApiKey => "revoked_api_key",
     /// The key's time is over.
     ExpiredApiKey => "expired_api_key",
+    /// The e-mail address and the password do not fit together.
+    InvalidCredentials => "invalid_credentials",
+    /// The browser's session has ended: expired, revoked or logged out.
+    SessionEnded => "session_ended",
     /// The caller is known and may not do this.
     PermissionDenied => "permission_denied",
     /// There is no such thing for this caller.

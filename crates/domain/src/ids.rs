@@ -106,6 +106,16 @@ id!(
     "mkey_"
 );
 id!(
+    /// A browser that is logged in (never the token itself).
+    SessionId,
+    "sess_"
+);
+id!(
+    /// An organization's own key at a provider (never the key itself).
+    ProviderKeyId,
+    "pkey_"
+);
+id!(
     /// One call from a client: the idempotency id of its event, its holds and its bill.
     RequestId,
     "req_"

@@ -14,7 +14,7 @@ pub mod time;
 pub mod usage;
 
 pub use fault::{Code, Fault};
-pub use ids::{ApiKeyId, LeaseId, ManagementKeyId, OrganizationId, ProjectId, RequestId, UserId};
+pub use ids::{ApiKeyId, LeaseId, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UserId};
 pub use lane::{Epoch, GatewayId, Lane, Seq};
 pub use money::{NanoUsd, PicoUsd, PicoUsdPerUnit};
 pub use quirks::Quirks;

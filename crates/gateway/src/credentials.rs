@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use catalog::{AuthScheme, Catalog, Provider};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, InvalidHeaderValue};
 use http::{HeaderName, HeaderValue, Uri};
 use llm::Dialect;
 use service::config::{ConfigError, ProviderConfig};
@@ -110,20 +110,25 @@ fn endpoint(provider: &Provider, given: Option<&ProviderConfig>, simulated: Opti
 }
 
 fn header(provider: &Provider, key: &str) -> Result<(HeaderName, HeaderValue), ConfigError> {
-    let (name, text) = match provider.auth {
-        AuthScheme::XApiKey => (HeaderName::from_static("x-api-key"), key.to_owned()),
-        AuthScheme::XGoogApiKey => (HeaderName::from_static("x-goog-api-key"), key.to_owned()),
-        AuthScheme::ApiKey => (HeaderName::from_static("api-key"), key.to_owned()),
-        _ => (AUTHORIZATION, format!("Bearer {key}")),
-    };
-    let mut value = HeaderValue::from_str(&text).map_err(|_| {
+    auth_header(provider, key).map_err(|_| {
         ConfigError::new(
             "settings",
             format!("providers.{}.api_key", provider.id),
             "has a character that no HTTP header may hold",
             "copy the key again, without line breaks",
         )
-    })?;
+    })
+}
+
+/// The header that opens a provider.
+pub(crate) fn auth_header(provider: &Provider, key: &str) -> Result<(HeaderName, HeaderValue), InvalidHeaderValue> {
+    let (name, text) = match provider.auth {
+        AuthScheme::XApiKey => (HeaderName::from_static("x-api-key"), key.to_owned()),
+        AuthScheme::XGoogApiKey => (HeaderName::from_static("x-goog-api-key"), key.to_owned()),
+        AuthScheme::ApiKey => (HeaderName::from_static("api-key"), key.to_owned()),
+        _ => (AUTHORIZATION, format!("Bearer {key}")),
+    };
+    let mut value = HeaderValue::from_str(&text)?;
     value.set_sensitive(true);
     Ok((name, value))
 }

@@ -19,6 +19,7 @@ mod http;
 mod metrics;
 mod pipeline;
 mod plan;
+pub mod probe;
 mod relay;
 mod settle;
 mod upstream;

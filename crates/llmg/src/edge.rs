@@ -1,6 +1,7 @@
 //! One listener for all: `/v1` goes to the gateway, the rest to the routers of control and operations.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -23,10 +24,16 @@ impl Edge {
         Self { gateway, rest }
     }
 
-    pub(crate) async fn answer(self, request: Request<Incoming>) -> Result<Response<Either<gateway::Body, RouterBody>>, Infallible> {
+    /// `peer` is the address at the other end of the connection.
+    pub(crate) async fn answer(
+        self,
+        peer: IpAddr,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Either<gateway::Body, RouterBody>>, Infallible> {
         if let Some(gateway) = self.gateway.filter(|_| Gateway::owns(request.uri().path())) {
             return Ok(gateway.handle(request).await.map(Either::Left));
         }
+        request.extensions_mut().insert(control::Peer(peer));
         let response = self.rest.oneshot(request.map(RouterBody::new)).await?;
         Ok(response.map(Either::Right))
     }

@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod edge;
+mod front;
 mod instance;
 mod ops;
 

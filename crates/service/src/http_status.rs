@@ -6,9 +6,13 @@ use http::StatusCode;
 /// The status that a caller sees. Our own outage is never a 401, 402 or 403.
 pub const fn of(code: Code) -> StatusCode {
     match code {
-        Code::MissingApiKey | Code::MalformedApiKey | Code::InvalidApiKey | Code::RevokedApiKey | Code::ExpiredApiKey => {
-            StatusCode::UNAUTHORIZED
-        }
+        Code::MissingApiKey
+        | Code::MalformedApiKey
+        | Code::InvalidApiKey
+        | Code::RevokedApiKey
+        | Code::ExpiredApiKey
+        | Code::InvalidCredentials
+        | Code::SessionEnded => StatusCode::UNAUTHORIZED,
         Code::InsufficientCredits | Code::BudgetExceeded => StatusCode::PAYMENT_REQUIRED,
         Code::PermissionDenied => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,

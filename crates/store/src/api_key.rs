@@ -204,8 +204,7 @@ pub(crate) async fn api_key_insert(
     imported: bool,
     now: UnixMicros,
 ) -> Result<(), StoreError> {
-    let models = key.allowed_models.as_ref().map(serde_json::to_string).transpose();
-    let models = models.map_err(|error| StoreError::Failed { act: "spell a key's models", source: error.into() })?;
+    let models = models_stored(key.allowed_models.as_deref())?;
     // The SELECT makes a project of another organization a project that does not exist.
     let done = sqlx::query(
         "INSERT INTO api_key (id, organization_id, project_id, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, \
@@ -239,7 +238,13 @@ pub(crate) async fn api_key_insert(
     change_insert(tx, &change).await
 }
 
-fn api_key_row(row: &AnyRow) -> Result<ApiKeyRow, StoreError> {
+/// The JSON array of a key's models.
+pub(crate) fn models_stored(models: Option<&[String]>) -> Result<Option<String>, StoreError> {
+    let spelled = models.map(serde_json::to_string).transpose();
+    spelled.map_err(|error| StoreError::Failed { act: "spell a key's models", source: error.into() })
+}
+
+pub(crate) fn api_key_row(row: &AnyRow) -> Result<ApiKeyRow, StoreError> {
     let columns = Columns(row);
     Ok(ApiKeyRow {
         id: columns.id("id")?,

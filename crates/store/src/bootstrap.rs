@@ -110,6 +110,7 @@ async fn people_insert(tx: &mut Tx, new: &Bootstrap) -> Result<(), StoreError> {
     let person = PersonRow {
         id: new.user,
         email: new.email.clone(),
+        name: String::new(),
         password_hash: new.password_hash.clone(),
         is_operator: true,
         created_at: new.now,

@@ -10,16 +10,18 @@
 //! - Invariant V4: each transfer debits one account and credits another; all balances add up to nothing.
 //! - Invariant V7: an event posted twice counts once; each lane is posted without gaps.
 //!
-//! It never makes an id, never reads a clock, never stores a key (only its SHA-256), never changes or deletes a
+//! It never makes an id, never reads a clock, never stores a key of ours (only its SHA-256), never changes or deletes a
 //! transfer or a posting.
 //!
 //! The SQL keeps to what SQLite and PostgreSQL share (see [`Db`]); a second backend adds a folder of migrations and an
 //! arm of one enum.
 
 mod api_key;
+mod api_key_change;
 mod bootstrap;
 mod caller;
 mod change;
+mod data_key;
 mod db;
 mod error;
 mod ledger;
@@ -28,15 +30,20 @@ mod migrations;
 mod organization;
 mod person;
 mod project;
+mod provider_key;
 mod row;
+mod session;
+mod sign_up;
 mod words;
 
 pub use api_key::{
     ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_used,
 };
+pub use api_key_change::{ApiKeyRotate, ApiKeyUpdate, api_key_rotate, api_key_update};
 pub use bootstrap::{Bootstrap, BootstrapState, Bootstrapped, bootstrap, bootstrap_state};
 pub use caller::{CallerRow, caller_by_key_hash};
 pub use change::{ChangeRow, changes_after, revision_latest};
+pub use data_key::{DataKeyRow, data_key_create, data_key_get};
 pub use db::{Db, OpenOptions};
 pub use error::StoreError;
 pub use ledger::{
@@ -51,9 +58,23 @@ pub use management_key::{
     management_key_revoke,
 };
 pub use organization::{OrganizationRow, organization_get};
-pub use person::{MembershipRow, PersonRow, memberships_of, operator_first, person_by_email, person_get};
+pub use person::{
+    MemberRow, MembershipRow, PersonRow, member_get, memberships_of, operator_first, people_count, person_by_email, person_get,
+    person_password_set,
+};
 pub use project::{ProjectRow, ProjectUpdate, project_get, project_list, project_update};
-pub use words::{ChangeKind, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode, Role, TransferKind, UsedMode};
+pub use provider_key::{
+    NewProviderKey, ProviderKeyRow, ProviderKeySecret, ProviderKeyUpdate, SealedProviderKeyRow, provider_key_create, provider_key_delete,
+    provider_key_get, provider_key_list, provider_key_tested, provider_key_update, provider_keys_sealed,
+};
+pub use session::{
+    NewSession, SessionCallerRow, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list, session_revoke,
+    session_used,
+};
+pub use sign_up::{SignUp, SignedUp, sign_up};
+pub use words::{
+    ChangeKind, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, TransferKind, UsedMode,
+};
 
 #[cfg(test)]
 mod contract;

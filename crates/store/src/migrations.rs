@@ -8,6 +8,8 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 const SQLITE: &[(i64, &str, &str)] = &[
     (1, "directory", include_str!("../../../migrations/sqlite/0001_directory.sql")),
     (2, "ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
+    (3, "session", include_str!("../../../migrations/sqlite/0003_session.sql")),
+    (4, "provider_key", include_str!("../../../migrations/sqlite/0004_provider_key.sql")),
 ];
 
 /// All steps for SQLite.

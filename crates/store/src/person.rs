@@ -1,12 +1,12 @@
 //! People who can log in, and the organizations they belong to.
 
-use domain::{OrganizationId, UnixMicros, UserId};
+use domain::{OrganizationId, SessionId, UnixMicros, UserId};
 use sqlx::any::AnyRow;
 
-use crate::db::{Db, Tx};
+use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::row::Columns;
-use crate::words::Role;
+use crate::words::{OrganizationStatus, Role};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct PersonRow {
     pub id: UserId,
     /// In lower case.
     pub email: String,
+    /// For display; may be empty.
+    pub name: String,
     /// As the caller's password hashing spells it.
     pub password_hash: String,
     /// Runs the instance.
@@ -34,9 +36,18 @@ pub struct MembershipRow {
     pub role: Role,
 }
 
+/// What one person may do in one organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberRow {
+    /// There.
+    pub role: Role,
+    /// Whether the organization is active.
+    pub status: OrganizationStatus,
+}
+
 /// The person with an e-mail address, in any spelling of case.
 pub async fn person_by_email(db: &Db, email: &str) -> Result<Option<PersonRow>, StoreError> {
-    let row = sqlx::query("SELECT id, email, password_hash, is_operator, created_at_us FROM person WHERE email = $1")
+    let row = sqlx::query("SELECT id, email, name, password_hash, is_operator, created_at_us FROM person WHERE email = $1")
         .bind(email_stored(email))
         .fetch_optional(db.read())
         .await
@@ -46,7 +57,7 @@ pub async fn person_by_email(db: &Db, email: &str) -> Result<Option<PersonRow>, 
 
 /// One person.
 pub async fn person_get(db: &Db, id: UserId) -> Result<PersonRow, StoreError> {
-    let row = sqlx::query("SELECT id, email, password_hash, is_operator, created_at_us FROM person WHERE id = $1")
+    let row = sqlx::query("SELECT id, email, name, password_hash, is_operator, created_at_us FROM person WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(db.read())
         .await
@@ -57,7 +68,7 @@ pub async fn person_get(db: &Db, id: UserId) -> Result<PersonRow, StoreError> {
 /// The person who was made operator first: who the shell of this machine acts for.
 pub async fn operator_first(db: &Db) -> Result<Option<PersonRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT id, email, password_hash, is_operator, created_at_us FROM person WHERE is_operator = 1 ORDER BY created_at_us, id LIMIT 1",
+        "SELECT id, email, name, password_hash, is_operator, created_at_us FROM person WHERE is_operator = 1 ORDER BY created_at_us, id LIMIT 1",
     )
     .fetch_optional(db.read())
     .await
@@ -78,15 +89,58 @@ pub async fn memberships_of(db: &Db, person: UserId) -> Result<Vec<MembershipRow
     rows.iter().map(membership_row).collect()
 }
 
+/// What a person may do in an organization; `None` when there is no such organization or the person is no member of it.
+/// This is where a session's scope is proven.
+pub async fn member_get(db: &Db, person: UserId, organization: OrganizationId) -> Result<Option<MemberRow>, StoreError> {
+    let row = sqlx::query(
+        "SELECT m.role, o.status FROM member m JOIN organization o ON o.id = m.organization_id \
+         WHERE m.person_id = $1 AND m.organization_id = $2",
+    )
+    .bind(person.to_string())
+    .bind(organization.to_string())
+    .fetch_optional(db.read())
+    .await
+    .act("read a member")?;
+    row.as_ref().map(member_row).transpose()
+}
+
+/// How many people have an account.
+pub async fn people_count(db: &Db) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM person").fetch_one(db.read()).await.act("count people")?;
+    Ok(count.unsigned_abs())
+}
+
+/// Gives a person another password, and ends all of their sessions but the one that asks.
+pub async fn person_password_set(db: &Db, person: UserId, password_hash: &str, keep: SessionId) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    let done = sqlx::query("UPDATE person SET password_hash = $2 WHERE id = $1")
+        .bind(person.to_string())
+        .bind(password_hash)
+        .execute(&mut *tx)
+        .await
+        .act("change a password")?;
+    if done.rows_affected() == 0 {
+        return Err(StoreError::NotFound { what: "person" });
+    }
+    sqlx::query("DELETE FROM session WHERE person_id = $1 AND id <> $2")
+        .bind(person.to_string())
+        .bind(keep.to_string())
+        .execute(&mut *tx)
+        .await
+        .act("end the other sessions")?;
+    commit(tx, "change a password").await
+}
+
 /// E-mail addresses are compared and stored in lower case, without blanks around.
 pub(crate) fn email_stored(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
 pub(crate) async fn person_insert(tx: &mut Tx, person: &PersonRow) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO person (id, email, password_hash, is_operator, created_at_us) VALUES ($1, $2, $3, $4, $5)")
+    sqlx::query("INSERT INTO person (id, email, name, password_hash, is_operator, created_at_us) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(person.id.to_string())
         .bind(email_stored(&person.email))
+        .bind(&*person.name)
         .bind(&*person.password_hash)
         .bind(i64::from(person.is_operator))
         .bind(person.created_at.0)
@@ -119,10 +173,16 @@ fn person_row(row: &AnyRow) -> Result<PersonRow, StoreError> {
     Ok(PersonRow {
         id: columns.id("id")?,
         email: columns.text("email")?,
+        name: columns.text("name")?,
         password_hash: columns.text("password_hash")?,
         is_operator: columns.flag("is_operator")?,
         created_at: columns.time("created_at_us")?,
     })
+}
+
+fn member_row(row: &AnyRow) -> Result<MemberRow, StoreError> {
+    let columns = Columns(row);
+    Ok(MemberRow { role: columns.word("role", Role::parse)?, status: columns.word("status", OrganizationStatus::parse)? })
 }
 
 fn membership_row(row: &AnyRow) -> Result<MembershipRow, StoreError> {

@@ -47,6 +47,13 @@ words! {
         /// It never will again.
         Revoked => "revoked",
     }
+    /// Whether an organization's own key at a provider is used.
+    ProviderKeyStatus {
+        /// It is.
+        Active => "active",
+        /// Somebody switched it off.
+        Disabled => "disabled",
+    }
     /// Whether an organization may call.
     OrganizationStatus {
         /// It may.
@@ -79,6 +86,8 @@ words! {
         ProjectChanged => "project_changed",
         /// An organization's plan or status changed: forget every key of it.
         OrganizationChanged => "organization_changed",
+        /// An organization's own keys at providers changed.
+        ProviderKeysChanged => "provider_keys_changed",
         /// Credit came in: forget that there was none.
         CreditsGranted => "credits_granted",
     }

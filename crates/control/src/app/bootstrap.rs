@@ -10,7 +10,10 @@ use crate::app::keys::Minted;
 use crate::app::{Control, ask, checks};
 
 /// How long answers are kept once a project's cache is switched on, unless it says otherwise.
-const CACHE_TTL_SECONDS: u32 = 3_600;
+pub(super) const CACHE_TTL_SECONDS: u32 = 3_600;
+
+/// The plan of organizations that nobody gave another.
+pub(super) const PLAN: &str = "self-hosted";
 
 /// What the first start should make.
 #[derive(Debug, Clone)]
@@ -40,7 +43,7 @@ impl BootstrapAsk {
             credits,
             organization_name: "My organization".to_owned(),
             project_name: "Default".to_owned(),
-            plan: "self-hosted".to_owned(),
+            plan: PLAN.to_owned(),
             markup_basis_points: 0,
         }
     }

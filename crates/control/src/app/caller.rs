@@ -1,17 +1,88 @@
 //! Who asks, and what was proven about them. A proof cannot be made elsewhere.
 
+use std::fmt;
+
 use domain::key::{self, KeyKind, Spelling};
-use domain::{Code, Fault, ManagementKeyId, OrgScope, OrganizationId, UnixMicros, UserId};
+use domain::{Code, Fault, ManagementKeyId, OrgScope, OrganizationId, SessionId, UnixMicros, UserId};
 use sha2::{Digest, Sha256};
-use store::{KeyStatus, ManagementCallerRow, OrganizationStatus, Role};
+use store::{KeyStatus, ManagementCallerRow, MemberRow, OrganizationStatus, Role, SessionCallerRow};
 
 use crate::app::{Control, ask};
 
-/// A management key of a member: may look at everything of its organization.
+/// How somebody came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// With a management key.
+    Key(ManagementKeyId),
+    /// With a browser.
+    Session(SessionId),
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => id.fmt(f),
+            Self::Session(id) => id.fmt(f),
+        }
+    }
+}
+
+/// A person with an open session: may look after their own account, whatever organizations they belong to.
+#[derive(Debug, Clone)]
+pub struct LoggedIn(SessionCallerRow);
+
+impl LoggedIn {
+    /// For `app::sessions`, which found it open.
+    pub(super) const fn found(row: SessionCallerRow) -> Self {
+        Self(row)
+    }
+
+    /// The session.
+    pub const fn session(&self) -> SessionId {
+        self.0.session
+    }
+
+    /// The person.
+    pub const fn user(&self) -> UserId {
+        self.0.person
+    }
+
+    /// That person's address.
+    pub fn email(&self) -> &str {
+        &self.0.email
+    }
+
+    /// That person's name; may be empty.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// That person runs the instance.
+    pub const fn is_operator(&self) -> bool {
+        self.0.is_operator
+    }
+
+    /// What the session shows unless asked for another. Membership is not proven by it.
+    pub const fn organization(&self) -> OrganizationId {
+        self.0.organization
+    }
+
+    /// When the session began.
+    pub const fn created_at(&self) -> UnixMicros {
+        self.0.created_at
+    }
+
+    /// When it was last used, about.
+    pub const fn last_used_at(&self) -> UnixMicros {
+        self.0.last_used_at
+    }
+}
+
+/// A member, by session or by management key: may look at everything of the organization.
 #[derive(Debug, Clone)]
 pub struct Management {
     scope: OrgScope,
-    key: ManagementKeyId,
+    via: Via,
     user: UserId,
     role: Role,
     is_operator: bool,
@@ -23,14 +94,22 @@ impl Management {
         &self.scope
     }
 
-    /// The key that was presented.
-    pub const fn key(&self) -> ManagementKeyId {
-        self.key
+    /// What was presented.
+    pub const fn via(&self) -> Via {
+        self.via
     }
 
     /// Whose rights bound it.
     pub const fn user(&self) -> UserId {
         self.user
+    }
+
+    /// A logged-in person in an organization whose member they were just found to be.
+    pub(super) fn of_member(caller: &LoggedIn, organization: OrganizationId, row: MemberRow) -> Result<Self, Fault> {
+        not_suspended(row.status, caller.is_operator())?;
+        #[expect(clippy::disallowed_methods, reason = "the session is open, and its person was just found to be a member")]
+        let scope = OrgScope::proven(organization);
+        Ok(Self { scope, via: Via::Session(caller.session()), user: caller.user(), role: row.role, is_operator: caller.is_operator() })
     }
 }
 
@@ -68,18 +147,18 @@ macro_rules! narrower {
 
 narrower! {
     Developer, |caller| matches!(caller.role, Role::Owner | Role::Admin | Role::Developer),
-        "this needs the management key of an owner, admin or developer of the organization";
+        "this needs an owner, admin or developer of the organization";
     Admin, |caller| matches!(caller.role, Role::Owner | Role::Admin),
-        "this needs the management key of an owner or admin of the organization";
+        "this needs an owner or admin of the organization";
     Operator, |caller| caller.is_operator,
-        "this needs a management key that an operator of this instance made";
+        "this needs an operator of this instance";
 }
 
 impl Operator {
     /// Acts in an organization from the shell of the machine that holds the data folder.
     #[expect(clippy::disallowed_methods, reason = "who can write the data folder can do all of this without asking")]
     pub(super) fn at_console(organization: OrganizationId, user: UserId, key: ManagementKeyId) -> Self {
-        Self(Management { scope: OrgScope::proven(organization), key, user, role: Role::Owner, is_operator: true })
+        Self(Management { scope: OrgScope::proven(organization), via: Via::Key(key), user, role: Role::Owner, is_operator: true })
     }
 }
 
@@ -112,6 +191,13 @@ pub(super) fn key_hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
+fn not_suspended(status: OrganizationStatus, is_operator: bool) -> Result<(), Fault> {
+    if status == OrganizationStatus::Suspended && !is_operator {
+        return Err(Fault::new(Code::PermissionDenied, "this organization is suspended; ask the operator of this instance"));
+    }
+    Ok(())
+}
+
 fn judged(row: &ManagementCallerRow, now: UnixMicros) -> Result<Management, Fault> {
     if row.status == KeyStatus::Revoked {
         return Err(Fault::new(Code::RevokedApiKey, "this management key was revoked; use another"));
@@ -120,13 +206,11 @@ fn judged(row: &ManagementCallerRow, now: UnixMicros) -> Result<Management, Faul
         return Err(Fault::new(Code::ExpiredApiKey, "this management key has expired; use another"));
     }
     let denied = |say: &str| Fault::new(Code::PermissionDenied, say);
-    if row.organization_status == OrganizationStatus::Suspended && !row.is_operator {
-        return Err(denied("this organization is suspended; ask the operator of this instance"));
-    }
+    not_suspended(row.organization_status, row.is_operator)?;
     let role = row.role.ok_or_else(|| denied("who made this management key has left the organization; use another"))?;
     #[expect(clippy::disallowed_methods, reason = "the presented key was just found to be this organization's, and open")]
     let scope = OrgScope::proven(row.organization);
-    Ok(Management { scope, key: row.key, user: row.created_by, role, is_operator: row.is_operator })
+    Ok(Management { scope, via: Via::Key(row.key), user: row.created_by, role, is_operator: row.is_operator })
 }
 
 #[cfg(test)]

@@ -43,6 +43,15 @@ pub(super) fn password(text: &str) -> Result<(), Fault> {
     Err(invalid("password", format!("`password` must have {} to {} characters", PASSWORD_CHARS.start(), PASSWORD_CHARS.end())))
 }
 
+/// A password that is only compared: short ones were allowed once, or are wrong anyway; long ones cost too much.
+pub(super) fn password_given(param: &str, text: &str) -> Result<(), Fault> {
+    let most = *PASSWORD_CHARS.end();
+    if text.is_empty() || text.chars().count() > most {
+        return Err(invalid(param, format!("`{param}` must have 1 to {most} characters")));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{email, name, password};

@@ -81,7 +81,7 @@ impl Control {
             }
             fault
         })?;
-        tracing::info!(transfer.id = %transfer, organization.id = %organization, by = %caller.key(), created, "credit was granted");
+        tracing::info!(transfer.id = %transfer, organization.id = %organization, by = %caller.via(), created, "credit was granted");
         let balance = ask::store(Code::CreditsUnavailable, store::balance(&self.db, &scope)).await?;
         Ok(Granted { transfer, organization, amount: new.amount, created, balance })
     }

@@ -78,7 +78,9 @@ impl Control {
     pub async fn key_create(&self, who: &Developer, new: ApiKeyNew) -> Result<ApiKeyMade, Fault> {
         let now = clock::now();
         let name = checks::name("name", &new.name)?;
-        limits_check(&new, now)?;
+        let models = new.allowed_models.as_deref();
+        let limits = Limits { expires_at: new.expires_at, rpm: new.rpm, tpm: new.tpm, concurrency: new.concurrency, models };
+        limits_check(&limits, now)?;
         let project = match new.project {
             Some(project) => project,
             None => self.project_first(who.management()).await?,
@@ -106,7 +108,7 @@ impl Control {
         if !created && row.status == KeyStatus::Revoked {
             return Err(Fault::new(Code::Conflict, "this key was revoked in this organization and cannot open again").param("key"));
         }
-        tracing::info!(key.id = %id, by = %who.management().key(), created, "an API key was made or imported");
+        tracing::info!(key.id = %id, by = %who.management().via(), created, "an API key was made or imported");
         Ok(ApiKeyMade { row, key: new.imported.is_none().then_some(minted.text), created })
     }
 
@@ -130,7 +132,7 @@ impl Control {
     pub async fn key_revoke(&self, who: &Developer, id: ApiKeyId) -> Result<ApiKeyRow, Fault> {
         let scope = who.management().scope();
         ask::store(Code::DirectoryUnavailable, store::api_key_revoke(&self.db, scope, id, clock::now())).await?;
-        tracing::info!(key.id = %id, by = %who.management().key(), "an API key was revoked");
+        tracing::info!(key.id = %id, by = %who.management().via(), "an API key was revoked");
         ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, scope, id)).await
     }
 
@@ -162,16 +164,26 @@ impl Control {
     }
 }
 
-fn limits_check(new: &ApiKeyNew, now: UnixMicros) -> Result<(), Fault> {
-    for (param, limit) in [("rpm", new.rpm), ("tpm", new.tpm), ("concurrency", new.concurrency)] {
+/// What a key may be limited to; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Limits<'a> {
+    pub(super) expires_at: Option<UnixMicros>,
+    pub(super) rpm: Option<u32>,
+    pub(super) tpm: Option<u32>,
+    pub(super) concurrency: Option<u32>,
+    pub(super) models: Option<&'a [String]>,
+}
+
+pub(super) fn limits_check(limits: &Limits<'_>, now: UnixMicros) -> Result<(), Fault> {
+    for (param, limit) in [("rpm", limits.rpm), ("tpm", limits.tpm), ("concurrency", limits.concurrency)] {
         if limit == Some(0) {
             return Err(checks::invalid(param, format!("`{param}` must be at least 1; leave it out for no limit")));
         }
     }
-    if new.expires_at.is_some_and(|end| end <= now) {
+    if limits.expires_at.is_some_and(|end| end <= now) {
         return Err(checks::invalid("expires_at", "`expires_at` must be in the future"));
     }
-    let Some(models) = &new.allowed_models else { return Ok(()) };
+    let Some(models) = limits.models else { return Ok(()) };
     if models.is_empty() || models.len() > MODELS_MAX {
         return Err(checks::invalid(
             "allowed_models",

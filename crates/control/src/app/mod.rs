@@ -1,34 +1,98 @@
 //! What may be done and how: rules, ids and times, without HTTP and without SQL.
 
+pub mod auth;
 pub mod bootstrap;
 pub mod caller;
 pub mod calls;
 pub mod credits;
+pub mod front;
+pub mod key_change;
+pub mod key_check;
 pub mod keys;
 pub mod projects;
+pub mod provider_keys;
+pub mod sessions;
 pub mod usage;
 
 pub(crate) mod ask;
+mod attempts;
 pub(crate) mod checks;
 mod console;
 mod password;
+mod vault;
+
+use std::sync::Arc;
 
 use analytics::Analytics;
+use catalog::Catalog;
+use domain::NanoUsd;
+use seal::MasterKey;
+use service::config::Signup;
 use store::Db;
+use tokio::sync::Semaphore;
 
+use crate::app::attempts::Attempts;
+use crate::app::front::Front;
+use crate::app::key_check::{KeyAnswer, KeyCheck};
 use crate::app::password::Passwords;
+
+/// What the control plane takes from the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who may sign up. Whoever comes first always may.
+    pub signup: Signup,
+    /// Where browsers reach this instance.
+    pub front: Front,
+    /// What the first organization begins with when its person signs up.
+    pub starter_credit: NanoUsd,
+    /// Which providers there are.
+    pub catalog: Arc<Catalog>,
+    /// Seals provider keys; without one none is saved.
+    pub master_key: Option<Arc<MasterKey>>,
+    /// How provider keys are tested.
+    pub key_check: KeyCheck,
+    /// Provider keys may be sent over plain http: to providers on this machine.
+    pub plain_providers: bool,
+}
+
+/// Limit: provider keys that are tested at once.
+const KEY_TESTS_MAX: usize = 8;
+
+impl Default for Settings {
+    /// For a command line: nobody comes in.
+    fn default() -> Self {
+        Self {
+            signup: Signup::Closed,
+            front: Front::Closed,
+            starter_credit: NanoUsd::ZERO,
+            catalog: Arc::default(),
+            master_key: None,
+            key_check: KeyCheck::Fixed(KeyAnswer::Unreachable),
+            plain_providers: false,
+        }
+    }
+}
 
 /// The control plane of one instance. Share it in an `Arc`.
 #[derive(Debug)]
 pub struct Control {
     db: Db,
     analytics: Analytics,
+    settings: Settings,
     passwords: Passwords,
+    attempts: Attempts,
+    key_tests: Semaphore,
 }
 
 impl Control {
     /// On stores that are open and migrated.
-    pub fn new(db: Db, analytics: Analytics) -> Self {
-        Self { db, analytics, passwords: Passwords::new() }
+    pub fn new(db: Db, analytics: Analytics, settings: Settings) -> Self {
+        let (passwords, attempts, key_tests) = (Passwords::new(), Attempts::default(), Semaphore::new(KEY_TESTS_MAX));
+        Self { db, analytics, settings, passwords, attempts, key_tests }
+    }
+
+    /// Where browsers reach this instance.
+    pub(crate) const fn front(&self) -> &Front {
+        &self.settings.front
     }
 }

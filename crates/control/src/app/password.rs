@@ -12,16 +12,21 @@ const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 /// Limit: hashes at once, so that they take at most 128 MiB and leave cores for calls.
 const AT_ONCE_MAX: usize = 2;
+/// Limit: hashes that run or wait; more would answer later than anybody waits.
+const QUEUE_MAX: usize = 64;
+/// When to come again while the queue is full.
+const RETRY_AFTER_MS: u64 = 2_000;
 
 /// Hashes and verifies passwords.
 #[derive(Debug)]
 pub(super) struct Passwords {
     permits: Semaphore,
+    queue: Semaphore,
 }
 
 impl Passwords {
     pub(super) fn new() -> Self {
-        Self { permits: Semaphore::new(AT_ONCE_MAX) }
+        Self { permits: Semaphore::new(AT_ONCE_MAX), queue: Semaphore::new(QUEUE_MAX) }
     }
 
     /// A password as it is stored: with its parameters and a fresh salt.
@@ -54,6 +59,10 @@ impl Passwords {
         act: &'static str,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Fault> {
+        let _place = self.queue.try_acquire().map_err(|full| {
+            let say = "too many people log in at once; try again in a moment";
+            Fault::new(Code::Overloaded, say).retry_after_ms(RETRY_AFTER_MS).because(full)
+        })?;
         let permit =
             self.permits.acquire().await.map_err(|closed| Fault::new(Code::ShuttingDown, "this process is stopping").because(closed))?;
         let done = tokio::task::spawn_blocking(work).await;

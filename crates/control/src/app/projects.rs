@@ -54,7 +54,7 @@ impl Control {
         let row = ask::store(Code::DirectoryUnavailable, changed)
             .await
             .map_err(|fault| if fault.code() == Code::Conflict { fault.param("name") } else { fault })?;
-        tracing::info!(project.id = %id, by = %caller.key(), "a project was changed");
+        tracing::info!(project.id = %id, by = %caller.via(), "a project was changed");
         Ok(row)
     }
 }

@@ -9,8 +9,9 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use domain::{ApiKeyId, Code, Fault, OrganizationId, ProjectId, RequestId, UnixMicros};
+use domain::{ApiKeyId, Code, Fault, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
 use crate::app::ask::not_found;
 use crate::app::checks::invalid;
@@ -127,6 +128,11 @@ fn wrong_field(place: &str, path: &str, reason: &str) -> Fault {
     if param.is_empty() { fault } else { fault.param(param) }
 }
 
+/// A field whose null means something: `None` only when it is left out.
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -156,6 +162,16 @@ impl Named for OrganizationId {
 
 impl Named for RequestId {
     const WHAT: &'static str = "call";
+    const BEGINS: &'static str = Self::PREFIX;
+}
+
+impl Named for ProviderKeyId {
+    const WHAT: &'static str = "provider key";
+    const BEGINS: &'static str = Self::PREFIX;
+}
+
+impl Named for SessionId {
+    const WHAT: &'static str = "session";
     const BEGINS: &'static str = Self::PREFIX;
 }
 
@@ -209,8 +225,6 @@ pub(super) fn limit(asked: Option<u32>, usual: u32, most: u32) -> Result<u32, Fa
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]

@@ -1,17 +1,22 @@
 //! `/api`: routes, and what is around all of them. Handlers parse, call `app` and render.
 
+mod auth;
 mod call_out;
-mod caller;
+pub(crate) mod caller;
 mod calls;
+mod cookie;
 mod credits;
 mod docs;
 mod docs_schema;
 mod edge;
 mod input;
+mod key_change;
 mod keys;
-mod openapi;
+pub(crate) mod openapi;
 mod output;
 mod projects;
+mod provider_keys;
+mod sessions;
 mod usage;
 
 use std::sync::Arc;
@@ -45,13 +50,25 @@ pub fn router(control: Arc<Control>) -> Router {
 /// by the same lines, so that neither can miss one.
 fn api() -> (Router<Arc<Control>>, OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(auth::auth_settings))
+        .routes(routes!(auth::sign_up))
+        .routes(routes!(auth::log_in))
+        .routes(routes!(auth::log_out))
+        .routes(routes!(auth::session_get))
+        .routes(routes!(auth::password_change))
+        .routes(routes!(sessions::session_list))
+        .routes(routes!(sessions::session_revoke))
         .routes(routes!(usage::usage_get))
         .routes(routes!(calls::call_list))
         .routes(routes!(calls::call_get))
         .routes(routes!(credits::credits_get))
         .routes(routes!(credits::credits_grant))
         .routes(routes!(keys::key_list, keys::key_create))
-        .routes(routes!(keys::key_revoke))
+        .routes(routes!(keys::key_revoke, key_change::key_update))
+        .routes(routes!(key_change::key_rotate))
+        .routes(routes!(provider_keys::provider_key_list, provider_keys::provider_key_create))
+        .routes(routes!(provider_keys::provider_key_update, provider_keys::provider_key_delete))
+        .routes(routes!(provider_keys::provider_key_test))
         .routes(routes!(projects::project_list))
         .routes(routes!(projects::project_get, projects::project_update))
         .split_for_parts();

@@ -7,27 +7,35 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, Response};
 
 use crate::http::edge::Problem;
 
-const SCHEME: &str = "management_key";
+const KEY: &str = "management_key";
+const SESSION: &str = "session";
+/// Routes without any proof of who asks.
+pub(crate) const OPEN: &[&str] = &["/api/v1/auth/settings", "/api/v1/auth/sign-up", "/api/v1/auth/log-in", "/api/v1/auth/log-out"];
+/// Below it, routes are about a person and not about an organization: no management key opens them.
+pub(crate) const PERSONAL: &str = "/api/v1/auth/";
 const REFUSED: &str = "Refused";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "llmg control API",
-        description = "Usage, calls, credits, keys and projects of an organization. Send a management key (`llmgm_…`) as \
-            `Authorization: Bearer`. Money is in nano-USD (10⁻⁹ USD) and, as text, in USD; times are RFC 3339. Parameters and \
+        description = "Usage, calls, credits, keys, provider keys and projects of an organization. Send a management key (`llmgm_…`) as \
+            `Authorization: Bearer`, or log in with a browser: its session is about the person's first organization unless the header \
+            `X-Llmg-Organization` names another of theirs, and what it changes needs the dashboard's own `Origin`. Money is in nano-USD (10⁻⁹ USD) and, as text, in USD; times are RFC 3339. Parameters and \
             fields that are not listed here are refused."
     ),
     tags(
+        (name = "Log-in", description = "Accounts and sessions of people."),
         (name = "Usage", description = "How much was used, by time and group."),
         (name = "Calls", description = "What happened, call by call."),
         (name = "Credits", description = "What the organization can spend."),
         (name = "API keys", description = "Keys that call `/v1`."),
+        (name = "Provider keys", description = "Own keys at providers, sealed when they are saved."),
         (name = "Projects", description = "Projects hold keys and settings."),
     ),
     components(schemas(Problem))
@@ -39,15 +47,28 @@ pub(super) fn head() -> OpenApi {
     <Head as utoipa::OpenApi>::openapi()
 }
 
-/// Adds what is true of every operation: it needs a management key, and it may be refused.
+/// Adds what is true of every operation: what opens it, and that it may be refused.
 pub(super) fn finished(mut document: OpenApi) -> OpenApi {
     let mut components = document.components.take().unwrap_or_default();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("llmgm_…").build();
-    components.add_security_scheme(SCHEME, SecurityScheme::Http(bearer));
+    components.add_security_scheme(KEY, SecurityScheme::Http(bearer));
+    let cookie = ApiKeyValue::with_description(
+        "__Host-llmg_session",
+        "Set by log-in. On a loopback address without TLS its name is `llmg_session`.",
+    );
+    components.add_security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     components.responses.insert(REFUSED.to_owned(), RefOr::T(refused()));
     document.components = Some(components);
-    document.paths.paths.values_mut().flat_map(operations_mut).for_each(|operation| {
-        operation.security = Some(vec![utoipa::openapi::security::SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
+    let operations = document.paths.paths.iter_mut().flat_map(|(path, item)| operations_mut(item).map(move |operation| (path, operation)));
+    operations.for_each(|(path, operation)| {
+        let openers: &[&str] = if OPEN.contains(&path.as_str()) {
+            &[]
+        } else if path.starts_with(PERSONAL) {
+            &[SESSION]
+        } else {
+            &[KEY, SESSION]
+        };
+        operation.security = Some(openers.iter().map(|opener| SecurityRequirement::new(*opener, Vec::<String>::new())).collect());
         operation.responses.responses.insert("default".to_owned(), RefOr::Ref(Ref::from_response_name(REFUSED)));
     });
     document

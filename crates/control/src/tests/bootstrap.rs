@@ -3,7 +3,7 @@ use store::{KeyPage, api_key_list, balance, caller_by_key_hash, project_list};
 
 use crate::app::bootstrap::BootstrapAsk;
 use crate::tests::world::{empty, hash};
-use crate::{Bootstrapped, Control};
+use crate::{Bootstrapped, Control, Settings};
 
 fn ask(email: &str, password: &str) -> BootstrapAsk {
     BootstrapAsk::new(email, Secret::new(password.to_owned()), NanoUsd::from_usd(3))
@@ -17,7 +17,7 @@ fn refused(made: Result<Bootstrapped, Fault>, code: Code, param: &str) {
 #[tokio::test]
 async fn a_first_start_may_be_repeated() {
     let (db, analytics, _url, _folder) = empty().await;
-    let control = Control::new(db.clone(), analytics);
+    let control = Control::new(db.clone(), analytics, Settings::default());
     let first = control.bootstrap(&ask("Ada@Example.com", "correct horse")).await.unwrap();
     assert!(!first.existed);
     let caller = caller_by_key_hash(&db, &hash(first.api_key.expose())).await.unwrap().unwrap();
@@ -47,7 +47,7 @@ async fn a_first_start_may_be_repeated() {
 #[tokio::test]
 async fn senseless_asks_are_refused() {
     let (db, analytics, _url, _folder) = empty().await;
-    let control = Control::new(db, analytics);
+    let control = Control::new(db, analytics, Settings::default());
     refused(control.bootstrap(&ask("ada", "correct horse")).await, Code::InvalidRequest, "email");
     refused(control.bootstrap(&ask("ada@example.com", "1234567")).await, Code::InvalidRequest, "password");
     let poor = BootstrapAsk { credits: NanoUsd(-1), ..ask("ada@example.com", "correct horse") };

@@ -1,11 +1,17 @@
 //! The router on real stores in a folder of its own for each test.
 
+mod auth;
 mod bootstrap;
+mod browser;
 mod calls;
 mod credits;
+mod key_change;
 mod keys;
+mod matrix;
 mod projects;
+mod provider_keys;
 mod refusals;
+mod sessions;
 mod usage;
 mod walls;
 mod world;

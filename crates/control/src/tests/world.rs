@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use catalog::Catalog;
 use domain::ids::TransferId;
 use domain::key::{self, KeyKind};
 use domain::{
@@ -14,13 +15,15 @@ use domain::{
     UserId,
 };
 use http_body_util::BodyExt;
+use seal::MasterKey;
 use serde_json::Value;
+use service::config::Signup;
 use sha2::{Digest, Sha256};
 use store::{Bootstrap, Db, NewApiKey, NewManagementKey, OpenOptions, ProjectMode, Role};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::{Control, router};
+use crate::{Control, Front, KeyAnswer, KeyCheck, Settings, router};
 
 /// 2025-10-09T00:00:00Z: the start of a day.
 pub const DAY: i64 = 1_759_968_000_000_000;
@@ -33,7 +36,7 @@ pub struct World {
     url: String,
     /// The first organization's: its owner is the operator.
     pub first: Tenant,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 #[derive(Clone)]
@@ -114,10 +117,27 @@ pub async fn empty() -> (Db, Analytics, String, tempfile::TempDir) {
 }
 
 impl World {
+    /// With nobody in it, reached as `http://127.0.0.1:4000`, and open to all.
+    pub async fn deserted(change: impl FnOnce(&mut Settings)) -> Self {
+        let (db, analytics, url, folder) = empty().await;
+        let mut settings = Settings {
+            signup: Signup::Open,
+            front: Front::Loopback { port: 4_000 },
+            starter_credit: NanoUsd::from_usd(5),
+            catalog: Arc::new(Catalog::builtin().unwrap()),
+            master_key: Some(Arc::new(MasterKey::new(&[1; 32]).unwrap())),
+            key_check: KeyCheck::Fixed(KeyAnswer::Status(200)),
+            plain_providers: false,
+        };
+        change(&mut settings);
+        let control = Arc::new(Control::new(db.clone(), analytics.clone(), settings));
+        Self { router: router(control), db, analytics, url, first: Tenant::new(1), folder }
+    }
+
     /// With one organization that has 5 USD.
     pub async fn start() -> Self {
-        let (db, analytics, url, folder) = empty().await;
-        let first = Tenant::new(1);
+        let world = Self::deserted(|_| {}).await;
+        let first = world.first.clone();
         let new = Bootstrap {
             user: first.user,
             email: "ada@example.com".to_owned(),
@@ -137,16 +157,21 @@ impl World {
             starter_transfer: TransferId::from_uuid(Uuid::from_u128(6)),
             now: UnixMicros(DAY),
         };
-        store::bootstrap(&db, &new).await.unwrap();
-        let control = Arc::new(Control::new(db.clone(), analytics.clone()));
-        Self { router: router(control), db, analytics, url, first, _folder: folder }
+        store::bootstrap(&world.db, &new).await.unwrap();
+        world
+    }
+
+    /// All that the relational store's files hold.
+    pub fn stored_bytes(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
     }
 
     /// One more organization, whose only member has this role.
     pub async fn tenant(&self, n: u8, role: Role) -> Tenant {
         let tenant = Tenant::new(n);
         let (user, organization, project) = (tenant.user, tenant.organization, tenant.project);
-        self.sql(&format!("INSERT INTO person VALUES ('{user}', 'person{n}@example.com', '$argon2id$', 0, {DAY})")).await;
+        self.sql(&format!("INSERT INTO person (id, email, password_hash, is_operator, created_at_us) VALUES ('{user}', 'person{n}@example.com', '$argon2id$', 0, {DAY})")).await;
         self.sql(&format!("INSERT INTO organization VALUES ('{organization}', 'Other {n}', 'free', 1000, 'active', {DAY})")).await;
         self.sql(&format!("INSERT INTO member VALUES ('{organization}', '{user}', '{}', {DAY})", role.as_str())).await;
         self.sql(&format!("INSERT INTO project VALUES ('{project}', '{organization}', 'Theirs', 'credits', 0, 3600, {DAY}, {DAY})")).await;

@@ -33,7 +33,7 @@ pub(crate) struct BootstrapArgs {
 pub(crate) async fn run(config: &Config, args: BootstrapArgs) -> anyhow::Result<ExitCode> {
     let credits: NanoUsd = args.credits_usd.parse().context("--credits-usd")?;
     let instance = Instance::open(config).await?;
-    let control = Control::new(instance.db.clone(), instance.analytics.clone());
+    let control = Control::new(instance.db.clone(), instance.analytics.clone(), control::Settings::default());
     let made = control.bootstrap(&BootstrapAsk::new(args.email, Secret::new(args.password), credits)).await.map_err(refused)?;
     instance.close().await;
     let (api_key, management_key) = (made.api_key.expose(), made.management_key.expose());

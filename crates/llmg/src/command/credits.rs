@@ -40,7 +40,7 @@ pub(crate) enum CreditsCommand {
 
 pub(crate) async fn run(config: &Config, command: CreditsCommand) -> anyhow::Result<ExitCode> {
     let instance = Instance::open(config).await?;
-    let control = Control::new(instance.db.clone(), instance.analytics.clone());
+    let control = Control::new(instance.db.clone(), instance.analytics.clone(), control::Settings::default());
     let balance = match command {
         CreditsCommand::Show { whose } => {
             let operator = control.console(whose.organization.as_deref()).await.map_err(refused)?;

@@ -68,7 +68,7 @@ pub(crate) struct CreateArgs {
 
 pub(crate) async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCode> {
     let instance = Instance::open(config).await?;
-    let control = Control::new(instance.db.clone(), instance.analytics.clone());
+    let control = Control::new(instance.db.clone(), instance.analytics.clone(), control::Settings::default());
     match command {
         KeysCommand::Create(args) => create(&control, args).await?,
         KeysCommand::List { whose } => list(&control, &whose).await?,

@@ -1,5 +1,6 @@
 //! `llmg up | gateway | control | metering`.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use anyhow::Context;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
-use control::app::Control;
+use control::Control;
 use events::Journal;
 use gateway::{Gateway, Metrics, Parts, Settings};
 use hyper::service::service_fn;
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use super::say;
 use crate::edge::Edge;
+use crate::front;
 use crate::instance::{self, Instance};
 use crate::ops::{self, Ops};
 
@@ -64,7 +66,7 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
     let mut registry = Registry::default();
     let mut gateway_parts = None;
     if roles.gateway {
-        gateway_parts = Some(start_gateway(&config, &instance, catalog, &mut registry, &edge_stop).await?);
+        gateway_parts = Some(start_gateway(&config, &instance, catalog.clone(), &mut registry, &edge_stop).await?);
     }
     let metering = roles.metering.then(|| start_metering(&instance, gateway_parts.as_ref().map(|(_, journal)| journal), &metering_stop));
     let gateway = gateway_parts.as_ref().map(|(gateway, _)| Arc::clone(gateway));
@@ -74,14 +76,15 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
         gateway: gateway.clone(),
         metering: metering.as_ref().map(|(status, _)| status.clone()),
     });
-    let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone()));
+    let at = listener.as_ref().map(|listener| listener.tcp.local_addr()).transpose().context("read the address")?;
+    let settings = front::control_settings(&config, &instance, catalog, at)?;
+    let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone(), settings));
     let rest = rest(&config, roles, &ops, control);
     let mut servers = Vec::new();
     if let Some(listener) = ops_listener {
         servers.push(tokio::spawn(run(listener, Edge::new(None, ops), &edge_stop)));
     }
-    if let Some(listener) = listener {
-        let at = listener.tcp.local_addr().context("read the address")?;
+    if let (Some(listener), Some(at)) = (listener, at) {
         servers.push(tokio::spawn(run(listener, Edge::new(gateway, rest), &edge_stop)));
         greet(&config, roles, at);
     } else {
@@ -91,7 +94,7 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
     stop(servers, &edge_stop, gateway_parts.map(|(_, journal)| journal), metering.map(|(_, task)| (metering_stop, task)), &instance).await
 }
 
-async fn bind(config: &Config, field: &str, at: std::net::SocketAddr) -> anyhow::Result<Listener> {
+async fn bind(config: &Config, field: &str, at: SocketAddr) -> anyhow::Result<Listener> {
     let tcp = TcpListener::bind(at)
         .await
         .map_err(|e| ConfigError::new("settings", field, format!("{at}: {e}"), "free the port, or choose another address"))?;
@@ -150,9 +153,9 @@ fn rest(config: &Config, roles: Roles, ops: &Router, control: Arc<Control>) -> R
 }
 
 fn run(listener: Listener, edge: Edge, stop: &Shutdown) -> impl Future<Output = ()> + Send + 'static {
-    let make = move |_peer| {
+    let make = move |peer: SocketAddr| {
         let edge = edge.clone();
-        service_fn(move |request| edge.clone().answer(request))
+        service_fn(move |request| edge.clone().answer(peer.ip(), request))
     };
     server::serve(listener, make, stop.clone())
 }
@@ -182,7 +185,7 @@ async fn stop(
     Ok(ExitCode::SUCCESS)
 }
 
-fn greet(config: &Config, roles: Roles, at: std::net::SocketAddr) {
+fn greet(config: &Config, roles: Roles, at: SocketAddr) {
     let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
     let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{at}"));
     let program = std::env::args().next().unwrap_or_else(|| "llmg".to_owned());

@@ -6,10 +6,11 @@ use crate::contract::world::{
     NOW, balance, first_start, funded, key, new_key, new_management_key, organization, other_organization, project, proven, scope, user,
 };
 use crate::{
-    Bootstrapped, ChangeKind, Db, ImportOutcome, KeyPage, KeyStatus, NewApiKey, ProjectMode, ProjectUpdate, Role, StoreError,
-    api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_used, bootstrap, bootstrap_state,
-    caller_by_key_hash, changes_after, management_caller_by_key_hash, management_key_create, management_key_list, management_key_revoke,
-    memberships_of, organization_get, person_by_email, person_get, project_get, project_list, project_update, revision_latest,
+    ApiKeyRotate, ApiKeyUpdate, Bootstrapped, ChangeKind, Db, ImportOutcome, KeyPage, KeyStatus, NewApiKey, ProjectMode, ProjectUpdate,
+    Role, StoreError, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_rotate, api_key_update,
+    api_key_used, bootstrap, bootstrap_state, caller_by_key_hash, changes_after, management_caller_by_key_hash, management_key_create,
+    management_key_list, management_key_revoke, memberships_of, organization_get, person_by_email, person_get, project_get, project_list,
+    project_update, revision_latest,
 };
 
 const ALL: KeyPage = KeyPage { after: None, limit: 100 };
@@ -192,4 +193,49 @@ pub async fn migrating_twice_changes_nothing(db: Db) {
     funded(&db, 77).await;
     db.migrate().await.unwrap();
     assert_eq!(balance(&db).await, (77, 0, 0));
+}
+
+pub async fn a_key_changes_where_it_is_told_to(db: Db) {
+    funded(&db, 1).await;
+    other_organization(&db, 2, 0).await;
+    let limits = NewApiKey { rpm: Some(10), tpm: Some(20), allowed_models: Some(vec!["a".to_owned()]), ..new_key(5) };
+    api_key_create(&db, &scope(1), &limits, NOW).await.unwrap();
+    let since = revision_latest(&db).await.unwrap();
+    let update = ApiKeyUpdate { name: Some("other".to_owned()), rpm: Some(None), concurrency: Some(Some(3)), ..ApiKeyUpdate::default() };
+    let changed = api_key_update(&db, &scope(1), key(5), &update, NOW).await.unwrap();
+    assert_eq!((&*changed.name, changed.rpm, changed.tpm, changed.concurrency), ("other", None, Some(20), Some(3)));
+    assert_eq!(changed.allowed_models.as_deref(), Some(["a".to_owned()].as_slice()));
+    assert_eq!(api_key_get(&db, &scope(1), key(5)).await.unwrap(), changed);
+    assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().concurrency, Some(3));
+    let told = changes_after(&db, since, 10).await.unwrap();
+    assert_eq!(told.iter().map(|change| (change.kind, change.key_hash)).collect::<Vec<_>>(), [(ChangeKind::KeyChanged, Some([5; 32]))]);
+
+    assert!(matches!(api_key_update(&db, &scope(2), key(5), &update, NOW).await, Err(StoreError::NotFound { .. })));
+    api_key_revoke(&db, &scope(1), key(5), NOW).await.unwrap();
+    assert!(matches!(api_key_update(&db, &scope(1), key(5), &update, NOW).await, Err(StoreError::Conflict { .. })));
+}
+
+pub async fn a_rotated_key_opens_until_its_grace_ends(db: Db) {
+    funded(&db, 1).await;
+    other_organization(&db, 2, 0).await;
+    api_key_create(&db, &scope(1), &new_key(5), NOW).await.unwrap();
+    let since = revision_latest(&db).await.unwrap();
+    let end = NOW.plus_seconds(60);
+    let rotate = |old, new, end| ApiKeyRotate { old: key(old), old_ends_at: end, new: new_key(new) };
+    api_key_rotate(&db, &scope(1), &rotate(5, 6, end), NOW).await.unwrap();
+    assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().expires_at, Some(end));
+    assert_eq!(caller_by_key_hash(&db, &[6; 32]).await.unwrap().unwrap().expires_at, None);
+    let told = changes_after(&db, since, 10).await.unwrap();
+    let told: Vec<_> = told.iter().map(|change| (change.kind, change.key_hash)).collect();
+    assert_eq!(told, [(ChangeKind::KeyChanged, Some([5; 32])), (ChangeKind::KeyCreated, Some([6; 32]))]);
+
+    api_key_rotate(&db, &scope(1), &rotate(5, 7, NOW.plus_seconds(600)), NOW).await.unwrap();
+    assert_eq!(api_key_get(&db, &scope(1), key(5)).await.unwrap().expires_at, Some(end), "a second rotation lengthened the first's grace");
+    for (scope, old, new, at) in [(scope(1), 5, 8, end), (scope(2), 6, 8, NOW), (scope(1), 6, 5, NOW)] {
+        assert!(api_key_rotate(&db, &scope, &rotate(old, new, end), at).await.is_err());
+        assert!(
+            old == 5 || api_key_get(&db, &super::world::scope(1), key(6)).await.unwrap().expires_at.is_none(),
+            "half a rotation stayed"
+        );
+    }
 }

@@ -5,7 +5,9 @@ mod directory;
 mod epochs;
 mod leases;
 mod money;
+mod people;
 mod posting;
+mod provider_keys;
 mod random;
 mod world;
 
@@ -32,11 +34,23 @@ contract! { sqlite => super::world::sqlite;
         a_project_update_is_told_to_gateways
         an_imported_key_belongs_to_one_organization
         keys_are_listed_by_page
+        a_key_changes_where_it_is_told_to
+        a_rotated_key_opens_until_its_grace_ends
         nothing_is_seen_through_another_scope
         a_management_key_shows_its_maker
         the_e_mail_has_no_case
         a_closed_database_is_unavailable
         migrating_twice_changes_nothing;
+    people:
+        sign_ups_at_once_make_one_operator
+        a_closed_instance_takes_one_person
+        a_session_opens_until_it_ends
+        old_and_surplus_sessions_make_room
+        another_password_ends_the_other_sessions;
+    provider_keys:
+        a_data_key_is_made_once
+        provider_keys_live_in_their_organization
+        another_provider_key_forgets_the_tests_of_the_old_one;
     money:
         a_grant_counts_once
         a_correction_needs_words_and_counts_once

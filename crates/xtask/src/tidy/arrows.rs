@@ -12,6 +12,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     ("llm", &["domain"]),
     ("policy", &["domain", "catalog"]),
     ("proto", &["domain"]),
+    ("seal", &["domain"]),
     ("service", &["domain"]),
     // The oracle of the tests: it shares no code with what it judges.
     ("sim", &[]),
@@ -21,11 +22,14 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     ("kv", &["domain"]),
     ("events", &["domain", "proto"]),
     // Level 3: one service each; they never know each other. The gateway asks no analytics; metering translates nothing.
-    ("gateway", &["domain", "catalog", "llm", "policy", "proto", "service", "store", "kv", "events"]),
-    ("control", &["domain", "catalog", "policy", "proto", "service", "store", "analytics", "kv"]),
+    ("gateway", &["domain", "catalog", "llm", "policy", "proto", "seal", "service", "store", "kv", "events"]),
+    ("control", &["domain", "catalog", "policy", "proto", "seal", "service", "store", "analytics", "kv"]),
     ("metering", &["domain", "proto", "service", "store", "analytics", "events"]),
     // Level 4.
-    ("llmg", &["domain", "catalog", "proto", "service", "sim", "store", "analytics", "kv", "events", "gateway", "control", "metering"]),
+    (
+        "llmg",
+        &["domain", "catalog", "proto", "seal", "service", "sim", "store", "analytics", "kv", "events", "gateway", "control", "metering"],
+    ),
     (
         "testkit",
         &[
@@ -34,6 +38,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
             "llm",
             "policy",
             "proto",
+            "seal",
             "service",
             "sim",
             "store",

@@ -1,0 +1,62 @@
+//! Sealing and opening of stored secrets: the organization's data key under the instance's master key.
+
+use domain::{Code, Fault, ProviderKeyId, Secret};
+use seal::{DataKey, KEY_BYTES, MasterKey, NONCE_BYTES};
+use service::{clock, random};
+use store::{DataKeyRow, SealedProviderKeyRow};
+
+use crate::app::caller::Management;
+use crate::app::{Control, ask};
+
+/// What a sealed provider key is bound to, beside its row and organization.
+const PROVIDER_KEYS: &str = "provider_key";
+const FIRST_VERSION: u32 = 1;
+
+impl Control {
+    /// Seals a provider key for its row; answers with the version of the data key, too.
+    pub(super) async fn key_seal(&self, who: &Management, id: ProviderKeyId, key: &Secret<String>) -> Result<(Vec<u8>, u32), Fault> {
+        let data_key = self.data_key(who).await?;
+        let sealed = data_key.seal(PROVIDER_KEYS, &id.to_string(), nonce()?, key);
+        Ok((sealed.map_err(|error| Fault::internal("seal a provider key", error))?, data_key.version()))
+    }
+
+    /// Opens a stored provider key, to send it to its provider.
+    pub(super) async fn key_open(&self, who: &Management, row: &SealedProviderKeyRow) -> Result<Secret<String>, Fault> {
+        let stored = ask::store(Code::DirectoryUnavailable, store::data_key_get(&self.db, who.scope(), Some(row.key_version))).await?;
+        let stored = stored.ok_or_else(|| Fault::internal("open a provider key", "its data key is gone"))?;
+        let data_key = self.master_key()?.data_key_open(who.scope().organization(), stored.version, &stored.sealed);
+        let data_key = data_key.map_err(|error| Fault::internal("open a data key", error))?;
+        data_key.open(PROVIDER_KEYS, &row.id.to_string(), &row.sealed).map_err(|error| Fault::internal("open a provider key", error))
+    }
+
+    /// The organization's data key, made on first need.
+    async fn data_key(&self, who: &Management) -> Result<DataKey, Fault> {
+        let (scope, organization) = (who.scope(), who.scope().organization());
+        let mut stored = ask::store(Code::DirectoryUnavailable, store::data_key_get(&self.db, scope, None)).await?;
+        if stored.is_none() {
+            let fresh = random::bytes::<KEY_BYTES>().map_err(|error| Fault::internal("make a data key", error))?;
+            let made = self.master_key()?.data_key_new(organization, FIRST_VERSION, &fresh, nonce()?);
+            let (data_key, sealed) = made.map_err(|error| Fault::internal("seal a data key", error))?;
+            let row = DataKeyRow { version: FIRST_VERSION, sealed };
+            match ask::store(Code::DirectoryUnavailable, store::data_key_create(&self.db, scope, &row, clock::now())).await {
+                Ok(()) => return Ok(data_key),
+                // Somebody else was faster: theirs is the organization's.
+                Err(fault) if fault.code() == Code::Conflict => {
+                    stored = ask::store(Code::DirectoryUnavailable, store::data_key_get(&self.db, scope, None)).await?;
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        let row = stored.ok_or_else(|| Fault::internal("make a data key", "it is gone again"))?;
+        let opened = self.master_key()?.data_key_open(organization, row.version, &row.sealed);
+        opened.map_err(|error| Fault::internal("open a data key (is this the master key of this data folder?)", error))
+    }
+
+    fn master_key(&self) -> Result<&MasterKey, Fault> {
+        self.settings.master_key.as_deref().ok_or_else(|| Fault::internal("seal or open a key", "this process has no master key"))
+    }
+}
+
+fn nonce() -> Result<[u8; NONCE_BYTES], Fault> {
+    random::bytes().map_err(|error| Fault::internal("make a nonce", error))
+}

@@ -1,0 +1,84 @@
+//! `/api/v1/auth/sessions`: a person's own browsers.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::SessionId;
+use serde::Serialize;
+use store::SessionRow;
+use utoipa::ToSchema;
+
+use crate::app::Control;
+use crate::app::caller::LoggedIn;
+use crate::app::sessions::ends_at;
+use crate::http::edge::Refused;
+use crate::http::input::{Id, NoParams};
+use crate::http::output;
+
+/// A browser that is logged in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionOut {
+    #[schema(example = "sess_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
+    id: String,
+    /// It is the one that asks.
+    current: bool,
+    /// Where the log-in came from.
+    #[schema(example = "192.0.2.7")]
+    address: Option<String>,
+    /// What the browser calls itself.
+    user_agent: Option<String>,
+    #[schema(example = "2026-11-20T12:34:56.789012Z")]
+    created_at: String,
+    /// About.
+    #[schema(example = "2026-11-20T12:34:56.789012Z")]
+    last_used_at: String,
+    /// If it is not used before.
+    #[schema(example = "2026-12-20T12:34:56.789012Z")]
+    expires_at: String,
+}
+
+impl SessionOut {
+    fn of(row: &SessionRow, current: SessionId) -> Self {
+        Self {
+            id: row.id.to_string(),
+            current: row.id == current,
+            address: output::some(&row.address),
+            user_agent: output::some(&row.user_agent),
+            created_at: output::time(row.created_at),
+            last_used_at: output::time(row.last_used_at),
+            expires_at: output::time(ends_at(row.created_at, row.last_used_at)),
+        }
+    }
+}
+
+/// All sessions of a person.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionsOut {
+    /// Newest first.
+    data: Vec<SessionOut>,
+}
+
+/// Own sessions
+#[utoipa::path(get, path = "/api/v1/auth/sessions", tag = "Log-in",
+    responses((status = 200, description = "Newest first.", body = SessionsOut)))]
+pub(super) async fn session_list(who: LoggedIn, State(control): State<Arc<Control>>, _: NoParams) -> Result<Json<SessionsOut>, Refused> {
+    let rows = control.session_list(&who).await?;
+    Ok(Json(SessionsOut { data: rows.iter().map(|row| SessionOut::of(row, who.session())).collect() }))
+}
+
+/// End an own session
+///
+/// At once. Ending the session that asks is a log-out.
+#[utoipa::path(delete, path = "/api/v1/auth/sessions/{id}", tag = "Log-in", params(("id" = String, Path, description = "`sess_…`")),
+    responses((status = 204, description = "Ended.")))]
+pub(super) async fn session_revoke(
+    who: LoggedIn,
+    State(control): State<Arc<Control>>,
+    _: NoParams,
+    Id(id): Id<SessionId>,
+) -> Result<StatusCode, Refused> {
+    control.session_revoke(&who, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

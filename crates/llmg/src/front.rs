@@ -1,0 +1,64 @@
+//! What the control plane is given: where browsers come in, what seals provider keys, and how they are tested.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use catalog::Catalog;
+use control::{Front, KeyAnswer, KeyCheck, KeyQuestion};
+use domain::NanoUsd;
+use gateway::probe::{Probe, Probed};
+use service::Config;
+
+use crate::instance::Instance;
+
+/// What the first organization of an instance begins with when its person signs up; `llmg bootstrap` grants the same.
+const STARTER_CREDIT_USD: i32 = 5;
+
+/// `at` is where browsers come in; without it nobody does.
+pub(crate) fn control_settings(
+    config: &Config,
+    instance: &Instance,
+    catalog: Catalog,
+    at: Option<SocketAddr>,
+) -> anyhow::Result<control::Settings> {
+    let front = at.map(|at| Front::of(config.public_url.as_deref(), config.tls_cert.is_some(), at)).unwrap_or_default();
+    if at.is_some() && !front.is_open() {
+        tracing::warn!(
+            "nobody can log in with a browser: passwords do not travel over plain http; set `tls_cert` and `tls_key`, or a `public_url` \
+             that begins with https://, or listen on a loopback address"
+        );
+    }
+    Ok(control::Settings {
+        signup: config.signup,
+        front,
+        starter_credit: NanoUsd::from_usd(STARTER_CREDIT_USD),
+        catalog: Arc::new(catalog),
+        master_key: Some(Arc::new(instance.master_key(config).context("get the master key")?)),
+        key_check: key_check(config),
+        plain_providers: config.private_upstreams_allowed(),
+    })
+}
+
+/// By asking the provider, through the gateway's guarded dialler.
+fn key_check(config: &Config) -> KeyCheck {
+    let probe = Arc::new(Probe::new(config.private_upstreams_allowed()));
+    KeyCheck::Ask(Arc::new(move |question| {
+        let probe = Arc::clone(&probe);
+        Box::pin(async move { asked(&probe, &question).await })
+    }))
+}
+
+async fn asked(probe: &Probe, question: &KeyQuestion) -> KeyAnswer {
+    let provider = &question.provider;
+    // The built-in provider takes every key.
+    if provider.simulated && question.base_url.is_none() {
+        return KeyAnswer::Status(200);
+    }
+    let Some(base_url) = question.base_url.as_deref().or(provider.base_url.as_deref()) else { return KeyAnswer::Unreachable };
+    match probe.models(provider, base_url, &question.key).await {
+        Probed::Status(status) => KeyAnswer::Status(status),
+        Probed::Unreachable => KeyAnswer::Unreachable,
+        Probed::TimedOut => KeyAnswer::TimedOut,
+    }
+}

@@ -1,0 +1,189 @@
+//! Browsers that are logged in. They belong to a person, who may be a member of several organizations, so questions take
+//! that person where others take a scope.
+
+use domain::{OrganizationId, SessionId, UnixMicros, UserId};
+use sqlx::any::AnyRow;
+
+use crate::db::{Db, commit};
+use crate::error::{Act, StoreError};
+use crate::row::Columns;
+
+/// A session about to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Who logged in.
+    pub person: UserId,
+    /// The organization that it shows unless asked for another.
+    pub organization: OrganizationId,
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// Where from, for the person to recognise; may be empty.
+    pub address: String,
+    /// With what; may be empty.
+    pub user_agent: String,
+    /// When.
+    pub now: UnixMicros,
+}
+
+/// Which of a person's sessions stay when one more begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionsKept {
+    /// Those that began later than this.
+    pub created_after: UnixMicros,
+    /// Those that were used later than this.
+    pub used_after: UnixMicros,
+    /// Limit: so many, the new one included; the newest stay.
+    pub count: u32,
+}
+
+/// A stored session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: SessionId,
+    /// Where from; may be empty.
+    pub address: String,
+    /// With what; may be empty.
+    pub user_agent: String,
+    /// When it began.
+    pub created_at: UnixMicros,
+    /// When it was last used, about.
+    pub last_used_at: UnixMicros,
+}
+
+/// Who presents a session's token. The caller judges its age.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionCallerRow {
+    /// The session.
+    pub session: SessionId,
+    /// Who logged in.
+    pub person: UserId,
+    /// That person's address.
+    pub email: String,
+    /// That person's name; may be empty.
+    pub name: String,
+    /// That person runs the instance.
+    pub is_operator: bool,
+    /// The organization that the session shows unless asked for another. Membership is not proven here.
+    pub organization: OrganizationId,
+    /// When it began.
+    pub created_at: UnixMicros,
+    /// When it was last used, about.
+    pub last_used_at: UnixMicros,
+}
+
+/// Stores a new session, and forgets those of the same person that are not to be kept.
+pub async fn session_create(db: &Db, session: &NewSession, kept: SessionsKept) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    let person = session.person.to_string();
+    sqlx::query("DELETE FROM session WHERE person_id = $1 AND (created_at_us <= $2 OR last_used_at_us <= $3)")
+        .bind(person.clone())
+        .bind(kept.created_after.0)
+        .bind(kept.used_after.0)
+        .execute(&mut *tx)
+        .await
+        .act("forget old sessions")?;
+    sqlx::query(
+        "DELETE FROM session WHERE person_id = $1 AND id NOT IN \
+         (SELECT id FROM session WHERE person_id = $1 ORDER BY last_used_at_us DESC, id DESC LIMIT $2)",
+    )
+    .bind(person.clone())
+    .bind(i64::from(kept.count.saturating_sub(1)))
+    .execute(&mut *tx)
+    .await
+    .act("forget surplus sessions")?;
+    sqlx::query(
+        "INSERT INTO session (id, person_id, organization_id, hash, address, user_agent, created_at_us, last_used_at_us) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+    )
+    .bind(session.id.to_string())
+    .bind(person)
+    .bind(session.organization.to_string())
+    .bind(session.hash.to_vec())
+    .bind(&*session.address)
+    .bind(&*session.user_agent)
+    .bind(session.now.0)
+    .execute(&mut *tx)
+    .await
+    .act_unique("write a session", "session")?;
+    commit(tx, "begin a session").await
+}
+
+/// Who presents a token with this SHA-256.
+pub async fn session_caller_by_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<SessionCallerRow>, StoreError> {
+    let row = sqlx::query(
+        "SELECT s.id, s.person_id, s.organization_id, s.created_at_us, s.last_used_at_us, p.email, p.name, p.is_operator \
+         FROM session s JOIN person p ON p.id = s.person_id WHERE s.hash = $1",
+    )
+    .bind(hash.to_vec())
+    .fetch_optional(db.read())
+    .await
+    .act("read a caller by session")?;
+    row.as_ref().map(session_caller_row).transpose()
+}
+
+/// Notes that a session was used; an older time than the stored one changes nothing.
+pub async fn session_used(db: &Db, id: SessionId, at: UnixMicros) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    sqlx::query("UPDATE session SET last_used_at_us = $2 WHERE id = $1 AND last_used_at_us < $2")
+        .bind(id.to_string())
+        .bind(at.0)
+        .execute(&mut *tx)
+        .await
+        .act("note a session's use")?;
+    commit(tx, "note a session's use").await
+}
+
+/// All sessions of a person, newest first.
+pub async fn session_list(db: &Db, person: UserId) -> Result<Vec<SessionRow>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, address, user_agent, created_at_us, last_used_at_us FROM session WHERE person_id = $1 ORDER BY created_at_us DESC, id DESC",
+    )
+    .bind(person.to_string())
+    .fetch_all(db.read())
+    .await
+    .act("list sessions")?;
+    rows.iter().map(session_row).collect()
+}
+
+/// Ends a session of a person.
+pub async fn session_revoke(db: &Db, person: UserId, id: SessionId) -> Result<(), StoreError> {
+    let mut tx = db.begin_write().await?;
+    let done = sqlx::query("DELETE FROM session WHERE person_id = $1 AND id = $2")
+        .bind(person.to_string())
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await
+        .act("end a session")?;
+    if done.rows_affected() == 0 {
+        return Err(StoreError::NotFound { what: "session" });
+    }
+    commit(tx, "end a session").await
+}
+
+fn session_row(row: &AnyRow) -> Result<SessionRow, StoreError> {
+    let columns = Columns(row);
+    Ok(SessionRow {
+        id: columns.id("id")?,
+        address: columns.text("address")?,
+        user_agent: columns.text("user_agent")?,
+        created_at: columns.time("created_at_us")?,
+        last_used_at: columns.time("last_used_at_us")?,
+    })
+}
+
+fn session_caller_row(row: &AnyRow) -> Result<SessionCallerRow, StoreError> {
+    let columns = Columns(row);
+    Ok(SessionCallerRow {
+        session: columns.id("id")?,
+        person: columns.id("person_id")?,
+        email: columns.text("email")?,
+        name: columns.text("name")?,
+        is_operator: columns.flag("is_operator")?,
+        organization: columns.id("organization_id")?,
+        created_at: columns.time("created_at_us")?,
+        last_used_at: columns.time("last_used_at_us")?,
+    })
+}
