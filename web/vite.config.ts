@@ -24,7 +24,15 @@ export default defineConfig(() => {
       modulePreload: { polyfill: false },
       chunkSizeWarningLimit: 400,
     },
-    server: { proxy: { "/api": target, "/v1": target } },
+    server: {
+      proxy: Object.fromEntries(
+        ["/api", "/v1"].map((path) => [
+          path,
+          // The binary takes changes from its own address only.
+          { target, changeOrigin: true, headers: { origin: target } },
+        ]),
+      ),
+    },
     test: { include: ["src/**/*.test.ts", "tests/**/*.test.ts"] },
   };
 });

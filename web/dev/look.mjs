@@ -50,6 +50,12 @@ const PAGES = [
     act: makeKey,
   },
   { name: "get-started-done", path: `${D}/get-started` },
+  {
+    name: "get-started-refused",
+    path: `${D}/get-started`,
+    scenario: "refused",
+    act: (page) => page.getByText("was refused").waitFor(),
+  },
   { name: "usage", path: `${D}/usage` },
   { name: "usage-hourly-calls-by-key", path: `${D}/usage?range=24h&metric=calls&group=api_key` },
   { name: "usage-latency", path: `${D}/usage?metric=latency&range=90d` },
@@ -165,7 +171,7 @@ async function look(entry, theme, width) {
   const lines = [];
   page.on("console", (message) => {
     const network = message.text().startsWith("Failed to load resource");
-    if (["error", "warning"].includes(message.type()) && !(network && (entry.quiet === false || entry.out)))
+    if (["error", "warning"].includes(message.type()) && !(network && entry.quiet === false))
       lines.push(message.text());
   });
   page.on("pageerror", (error) => lines.push(String(error)));

@@ -1,6 +1,6 @@
 // Serves `dist` as the binary does, with the same content security policy, and made-up answers under /api and /v1.
-// With LLMG_URL (and LLMG_MANAGEMENT_KEY) whatever a running instance has comes from there instead.
-// The cookie `scenario` changes the answers: empty, forbidden, failing, slow, viewer, out.
+// With LLMG_URL the answers come from that running instance instead.
+// The cookie `scenario` changes the answers: empty, refused (empty but for one), forbidden, failing, slow, viewer, out.
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
@@ -97,7 +97,7 @@ async function account(route, request, response, scenario, loggedIn) {
     case "POST /api/v1/auth/password":
       return (response.writeHead(204).end(), true);
     case "GET /api/v1/provider-keys":
-      return (json(response, 200, { data: scenario === "empty" ? [] : made.PROVIDER_KEYS }), true);
+      return (json(response, 200, { data: ["empty", "refused"].includes(scenario) ? [] : made.PROVIDER_KEYS }), true);
     case "POST /api/v1/provider-keys":
       return (json(response, 201, made.PROVIDER_KEYS[0]), true);
     case "POST /api/v1/provider-keys/test": {
@@ -160,14 +160,21 @@ async function answer(route, url, response, empty) {
   return problem(response, 404, "not_found", `there is nothing at ${url.pathname}`);
 }
 
+/** The instance sees its own address, because it takes changes from no other. */
 async function proxied(request, response, url) {
-  const headers = { "content-type": "application/json" };
-  if (url.pathname.startsWith("/api/")) headers.authorization = `Bearer ${process.env.LLMG_MANAGEMENT_KEY}`;
-  else if (request.headers.authorization) headers.authorization = request.headers.authorization;
-  if (request.headers["idempotency-key"]) headers["idempotency-key"] = request.headers["idempotency-key"];
-  const body = ["GET", "HEAD"].includes(request.method) ? undefined : JSON.stringify(await bodyOf(request));
+  const headers = Object.fromEntries(
+    ["accept", "authorization", "content-type", "cookie", "idempotency-key", "user-agent", "x-llmg-organization"]
+      .filter((name) => request.headers[name])
+      .map((name) => [name, request.headers[name]]),
+  );
+  if (request.headers.origin) headers.origin = UPSTREAM;
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  const body = parts.length === 0 ? undefined : Buffer.concat(parts);
   const answered = await fetch(UPSTREAM + url.pathname + url.search, { method: request.method, headers, body });
-  const kept = [...answered.headers].filter(([name]) => name === "content-type" || name.startsWith("x-llmg"));
+  const kept = [...answered.headers].filter(
+    ([name]) => ["content-type", "set-cookie"].includes(name) || name.startsWith("x-llmg"),
+  );
   response.writeHead(answered.status, Object.fromEntries(kept));
   for await (const part of answered.body ?? []) response.write(part);
   response.end();
@@ -194,6 +201,7 @@ export const server = createServer((request, response) => {
     const cookies = Object.fromEntries((request.headers.cookie ?? "").split("; ").map((pair) => pair.split("=")));
     const { scenario } = cookies;
     if (!/^\/(api|v1)\//.test(url.pathname)) return file(response, url.pathname);
+    if (UPSTREAM) return proxied(request, response, url);
     const route = `${request.method} ${url.pathname}`;
     if (await account(route, request, response, scenario, cookies.fixture === "1")) return;
     if (scenario === "forbidden")
@@ -202,7 +210,11 @@ export const server = createServer((request, response) => {
       return problem(response, 503, "store_unavailable", "The store does not answer. Try again in a moment.");
     if (scenario === "out") return problem(response, 401, "no_session", "Log in again.");
     if (scenario === "slow") await later(60_000);
-    return UPSTREAM ? proxied(request, response, url) : answer(route, url, response, scenario === "empty");
+    if (scenario === "refused" && url.pathname === "/api/v1/calls") {
+      const refused = made.calls(new URLSearchParams("failed=true&limit=1"));
+      return json(response, 200, { data: url.searchParams.has("failed") ? [] : refused.data, next_cursor: null });
+    }
+    return answer(route, url, response, ["empty", "refused"].includes(scenario));
   })().catch((error) => problem(response, 500, "fixture_error", String(error)));
 });
 

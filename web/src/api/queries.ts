@@ -1,4 +1,5 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { noteHere, wasHere } from "@/lib/was-here";
 import { api } from "./client";
 import { ApiError, take } from "./errors";
 import type { components, operations } from "./schema";
@@ -26,14 +27,22 @@ export const sessionQuery = queryOptions({
   queryKey: ["session"],
   queryFn: async () => {
     try {
-      return await take(api.GET("/api/v1/auth/session"));
+      const session = await take(api.GET("/api/v1/auth/session"));
+      noteHere(true);
+      return session;
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) return null;
+      if (error instanceof ApiError && error.status === 401) {
+        noteHere(false);
+        return null;
+      }
       throw error;
     }
   },
   staleTime: 60_000,
 });
+
+/** For pages that are open to all. */
+export const sessionHintQuery = queryOptions({ ...sessionQuery, enabled: wasHere });
 
 export const authSettingsQuery = queryOptions({
   queryKey: ["auth-settings"],
@@ -70,11 +79,16 @@ export const callQuery = (id: string) =>
     staleTime: Infinity,
   });
 
-/** Asked again every two seconds until there is a first call. */
+async function newestCall(failed?: boolean): Promise<Call | null> {
+  const page = await take(api.GET("/api/v1/calls", { params: { query: { limit: 1, failed } } }));
+  return page.data[0] ?? null;
+}
+
+/** A call that went well, or else the newest that did not. Asked again every two seconds until one went well. */
 export const firstCallQuery = queryOptions({
   queryKey: ["first-call"],
-  queryFn: async () => (await take(api.GET("/api/v1/calls", { params: { query: { limit: 1 } } }))).data[0] ?? null,
-  refetchInterval: (query) => (query.state.data ? false : 2000),
+  queryFn: async () => (await newestCall(false)) ?? (await newestCall()),
+  refetchInterval: (query) => (query.state.data && query.state.data.http_status < 400 ? false : 2000),
 });
 
 export const apiKeysQuery = queryOptions({

@@ -8,6 +8,7 @@ import { sessionQuery } from "@/api/queries";
 import { useSession } from "@/api/session";
 import { keepKey } from "@/lib/key-in-hand";
 import { setTheme, useTheme, type Theme } from "@/lib/theme";
+import { noteHere } from "@/lib/was-here";
 import { Menu, MenuItem, MenuLine } from "@/ui/menu";
 import { toast } from "@/ui/toast";
 
@@ -29,6 +30,7 @@ function useLogOut() {
       return;
     }
     keepKey(null);
+    noteHere(false);
     client.clear();
     client.setQueryData(sessionQuery.queryKey, null);
     await navigate({ to: "/log-in" });

@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
-import { sessionQuery } from "@/api/queries";
+import { sessionHintQuery } from "@/api/queries";
 import { Button } from "@/ui/button";
 import { Logo } from "./logo";
 
 function Actions() {
-  const { data: session } = useQuery(sessionQuery);
+  const { data: session } = useQuery(sessionHintQuery);
   if (session) {
     return (
       <Button kind="primary" asChild>

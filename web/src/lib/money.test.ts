@@ -20,6 +20,7 @@ describe("money", () => {
     [999_999_999_999, "$1,000.00"],
     [1_000_000_000, "$1.00"],
     [999_999_999, "$1.00"],
+    [616_400_000, "$0.62"],
     [12_500_000, "$0.0125"],
     [49_000, "$0.000049"],
     [1, "$0.000000001"],
@@ -51,6 +52,7 @@ describe("money", () => {
 
   it("turns pico-USD a token into USD a million", () => {
     expect(formatPerMillion(2_500_000)).toBe("$2.50");
+    expect(formatPerMillion(125_000)).toBe("$0.125");
     expect(formatPerMillion(20_000)).toBe("$0.02");
     expect(formatPerMillion(0)).toBe("$0.00");
   });

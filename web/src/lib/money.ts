@@ -39,10 +39,10 @@ function signed(nano: Nano, write: (positive: bigint) => string): string {
   return value < 0n ? `−$${write(-value)}` : `$${write(value)}`;
 }
 
-/** For reading: cents from one dollar on, below that about three digits that count. */
+/** For reading: cents from ten cents on, below that about three digits that count. */
 export function formatUsd(nano: Nano): string {
   return signed(nano, (value) => {
-    if (value === 0n || value >= NANO) return written(value, 2);
+    if (value === 0n || value >= NANO / 10n) return written(value, 2);
     const leadingZeros = 9 - value.toString().length;
     const decimals = Math.min(9, Math.max(2, leadingZeros + 3));
     const text = written(value, decimals).replace(/0+$/, "");
@@ -67,7 +67,7 @@ export function formatUsdExact(nano: Nano): string {
 
 /** Pico-USD per token, as USD for a million tokens. One pico-USD a token is one micro-USD a million. */
 export function formatPerMillion(pico: number): string {
-  return formatUsd(BigInt(pico) * 1000n);
+  return formatUsdExact(BigInt(pico) * 1000n);
 }
 
 /** For axes, where only the length of a bar counts. */

@@ -4,7 +4,7 @@ import { ArrowRight } from "lucide-react";
 import { creditsQuery, usageQuery, type Credits, type Usage } from "@/api/queries";
 import { useSession } from "@/api/session";
 import { presetRange } from "@/lib/dates";
-import { formatUsd, formatUsdExact } from "@/lib/money";
+import { formatUsd, formatUsdColumn } from "@/lib/money";
 import { formatCompact } from "@/lib/numbers";
 import { useNow } from "@/lib/use-now";
 import { Badge } from "@/ui/badge";
@@ -57,7 +57,7 @@ function Balance({ credits, week }: { credits: Credits; week: Usage | undefined 
               {name}
               <span className="block text-sm text-ink-3">{note}</span>
             </dt>
-            <dd className="num font-medium">{formatUsdExact(nano)}</dd>
+            <dd className="num font-medium">{formatUsdColumn(nano)}</dd>
           </div>
         ))}
       </dl>

@@ -1,10 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Check, LoaderCircle } from "lucide-react";
+import { Check, LoaderCircle, TriangleAlert } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { firstModel, modelsQuery } from "@/api/models";
-import { apiKeysQuery, firstCallQuery, type Call } from "@/api/queries";
+import { apiKeysQuery, creditsQuery, firstCallQuery, providerKeysQuery, type Call } from "@/api/queries";
 import { may, useSession } from "@/api/session";
+import { LINK } from "@/layout/auth";
 import { formatAgo } from "@/lib/dates";
 import { useKeyInHand } from "@/lib/key-in-hand";
 import { formatUsd } from "@/lib/money";
@@ -145,6 +146,51 @@ function Arrived({ call }: { call: Call }) {
   );
 }
 
+function Refused({ call }: { call: Call }) {
+  return (
+    <div className="flex items-start gap-3 rounded-lg border border-warn/40 bg-warn-soft p-4 sm:p-5">
+      <TriangleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-warn" />
+      <div>
+        <p className="font-medium">
+          Your call arrived, and was refused:{" "}
+          <code className="font-mono text-sm">{call.error_code ?? call.http_status}</code>
+        </p>
+        <p className="mt-0.5 text-ink-2">
+          <Link to="/dashboard/calls/$id" params={{ id: call.id }} className={LINK}>
+            See the call
+          </Link>{" "}
+          for the reason, then try again. This turns green by itself.
+        </p>
+      </div>
+    </div>
+  );
+}
+
+/** Without credit or a key of one's own the first call can only be refused, so it is said before. */
+function NoFunds() {
+  const { data: credits } = useQuery(creditsQuery);
+  const { data: keys } = useQuery(providerKeysQuery);
+  const { user } = useSession();
+  if (!credits || credits.credits_nano_usd + credits.leased_nano_usd > 0 || keys?.length !== 0) return null;
+  return (
+    <p className="mb-4 rounded-lg border border-warn/40 bg-warn-soft px-4 py-3">
+      Your organization has no credit yet, so calls are refused.{" "}
+      {user.is_operator ? (
+        <Link to="/dashboard/operator" className={LINK}>
+          Grant credits
+        </Link>
+      ) : (
+        "Ask the operator of this instance for credit"
+      )}{" "}
+      or{" "}
+      <Link to="/dashboard/settings/provider-keys" className={LINK}>
+        add your own provider key
+      </Link>
+      .
+    </p>
+  );
+}
+
 function Waiting() {
   return (
     <div className="flex items-start gap-3 rounded-lg border border-line bg-side p-4 sm:p-5">
@@ -161,6 +207,7 @@ export function GetStarted() {
   const key = useKeyInHand();
   const { data: keys } = useQuery(apiKeysQuery);
   const { data: call } = useQuery(firstCallQuery);
+  const arrived = call != null && call.http_status < 400;
   const hasKey = key !== null || (keys?.some((entry) => entry.status === "active") ?? false);
   return (
     <Page narrow title="Get started" note="Three steps from here to a call that is answered, paid and recorded.">
@@ -168,12 +215,13 @@ export function GetStarted() {
         <Step number={1} done={hasKey} title="Make an API key">
           <KeyStep />
         </Step>
-        <Step number={2} done={Boolean(call)} title="Call a model">
+        <Step number={2} done={arrived} title="Call a model">
+          <NoFunds />
           <CodeStep />
         </Step>
-        <Step number={3} done={Boolean(call)} title="See it arrive">
+        <Step number={3} done={arrived} title="See it arrive">
           <div role="status" aria-live="polite">
-            {call ? <Arrived call={call} /> : <Waiting />}
+            {arrived ? <Arrived call={call} /> : call ? <Refused call={call} /> : <Waiting />}
           </div>
         </Step>
       </ol>

@@ -1,8 +1,6 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ArrowRight, Check, Database, KeyRound, Route, ShieldCheck, Wallet, Zap, type LucideIcon } from "lucide-react";
 import { useState } from "react";
-import { modelsQuery } from "@/api/models";
 import { LANGUAGE_NAMES, LANGUAGES, snippet, type Language } from "@/lib/snippets";
 import { Button } from "@/ui/button";
 import { CodeBlock } from "@/ui/code";
@@ -64,8 +62,6 @@ function Code() {
 }
 
 function Hero() {
-  const { data: models } = useQuery(modelsQuery);
-  const real = models?.filter((model) => !model.simulated) ?? [];
   return (
     <section className="mx-auto grid max-w-6xl items-center gap-12 px-4 py-16 sm:px-8 sm:py-24 lg:grid-cols-[1.1fr_1fr]">
       <div>
@@ -81,7 +77,7 @@ function Hero() {
             </Link>
           </Button>
           <Button size="large" asChild>
-            <Link to="/catalog">{real.length > 1 ? `See ${real.length} models` : "See the models"}</Link>
+            <Link to="/catalog">See the models</Link>
           </Button>
         </div>
         <ul className="mt-8 flex flex-wrap gap-x-6 gap-y-2 text-ink-2">

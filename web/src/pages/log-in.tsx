@@ -5,6 +5,7 @@ import { take } from "@/api/errors";
 import { authSettingsQuery, sessionQuery } from "@/api/queries";
 import { AuthLayout, FormError, LINK, NoLogIn } from "@/layout/auth";
 import { useForm, z, zodResolver } from "@/lib/forms";
+import { noteHere } from "@/lib/was-here";
 import { Button } from "@/ui/button";
 import { TextField } from "@/ui/field";
 
@@ -24,6 +25,7 @@ export function LogIn() {
     mutationFn: (body: z.infer<typeof schema>) => take(api.POST("/api/v1/auth/log-in", { body })),
     onSuccess: (session) => {
       client.clear();
+      noteHere(true);
       client.setQueryData(sessionQuery.queryKey, session);
       router.history.push(next ?? "/dashboard/usage");
     },

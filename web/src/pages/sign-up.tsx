@@ -6,6 +6,7 @@ import { ApiError, take } from "@/api/errors";
 import { authSettingsQuery, sessionQuery, type AuthSettings } from "@/api/queries";
 import { AuthLayout, FormError, LINK, NoLogIn } from "@/layout/auth";
 import { useForm, z, zodResolver } from "@/lib/forms";
+import { noteHere } from "@/lib/was-here";
 import { Button } from "@/ui/button";
 import { TextField } from "@/ui/field";
 import { Bone, Empty, Loaded } from "@/ui/states";
@@ -34,6 +35,7 @@ function Form() {
       take(api.POST("/api/v1/auth/sign-up", { body: name === "" ? rest : { ...rest, name } })),
     onSuccess: (session) => {
       client.clear();
+      noteHere(true);
       client.setQueryData(sessionQuery.queryKey, session);
       return navigate({ to: "/dashboard/get-started" });
     },

@@ -1,4 +1,4 @@
-import { KeyRound } from "lucide-react";
+import { ChevronRight, KeyRound } from "lucide-react";
 import { useState } from "react";
 import type { Model } from "@/api/models";
 import { may, useSession } from "@/api/session";
@@ -69,6 +69,7 @@ interface Props {
 
 export function PlaygroundSettings({ models, model, settings, onChange }: Props) {
   const chat = models.filter((entry) => entry.mode === "chat");
+  const [more, setMore] = useState(false);
   const set = (change: Partial<Settings>) => onChange({ ...settings, ...change });
   return (
     <aside
@@ -82,7 +83,17 @@ export function PlaygroundSettings({ models, model, settings, onChange }: Props)
           <option key={entry.id}>{entry.id}</option>
         ))}
       </SelectField>
-      <div className="space-y-5 max-lg:hidden">
+      <Button
+        kind="quiet"
+        size="small"
+        className="-ml-2.5 lg:hidden"
+        aria-expanded={more}
+        aria-controls="more-settings"
+        onClick={() => setMore(!more)}
+      >
+        <ChevronRight aria-hidden className={more ? "rotate-90" : ""} /> More settings
+      </Button>
+      <div id="more-settings" className={more ? "space-y-5" : "space-y-5 max-lg:hidden"}>
         <TextArea
           label="System prompt"
           rows={5}

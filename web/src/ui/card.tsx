@@ -7,7 +7,7 @@ export function Card({ children, className }: { children: ReactNode; className?:
 
 export function CardHead({ title, note, action }: { title: string; note?: ReactNode; action?: ReactNode }) {
   return (
-    <div className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2 border-b border-line px-4 py-3 sm:px-5">
+    <div className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2 border-b border-line px-4 py-3 last:border-b-0 sm:px-5">
       <div className="min-w-0">
         <h2 className="text-base font-semibold">{title}</h2>
         {note !== undefined && <p className="mt-0.5 text-sm text-ink-3">{note}</p>}
