@@ -6,7 +6,7 @@ import { usageQuery, type Usage } from "@/api/queries";
 import { csv, download } from "@/lib/csv";
 import { defaultBucket, formatBucket, previousRange, type Bucket } from "@/lib/dates";
 import { formatCompact } from "@/lib/numbers";
-import { GROUPS, type Group, type Metric, type UsageSearch } from "@/lib/search";
+import { GROUPS, METRICS, type Group, type Metric, type UsageSearch } from "@/lib/search";
 import { chartPoints, METRIC_SHAPES, OTHER, USAGE_CSV_HEADER, usageCsvRow, type Series } from "@/lib/usage";
 import { useNow } from "@/lib/use-now";
 import { GROUP_NAMES, useGroupNames } from "@/parts/group-names";
@@ -78,6 +78,24 @@ function ChartPanel({ usage, metric, nameOf }: { usage: Usage; metric: Metric; n
   );
 }
 
+/** The page's shape, so that nothing jumps when the figures come. */
+function UsageBones() {
+  return (
+    <>
+      <div className="grid grid-cols-2 gap-6 border-b border-line p-5 sm:grid-cols-3 lg:grid-cols-5">
+        {METRICS.map((metric) => (
+          <div key={metric} className="space-y-2">
+            <Bone className="h-4 w-20" />
+            <Bone className="h-7 w-28" />
+            <Bone className="h-4 w-24" />
+          </div>
+        ))}
+      </div>
+      <Bone className="m-5 h-80" />
+    </>
+  );
+}
+
 export function UsagePage() {
   const route = getRouteApi("/dashboard/usage");
   const search = route.useSearch();
@@ -118,7 +136,7 @@ export function UsagePage() {
       }
     >
       <Card>
-        <Loaded query={over} loading={<Bone className="m-5 h-96" />}>
+        <Loaded query={over} loading={<UsageBones />}>
           {(usage) => (
             <>
               <MetricTiles
