@@ -307,7 +307,13 @@ export const PROVIDER_KEYS = [
     last_error: "upstream_authentication",
     last_error_at: iso(NOW - 3 * HOUR),
   },
-].map((row, n) => ({ id: `pk_${hex(0xf0 + n)}`, created_at: iso(NOW - (n + 2) * 6 * DAY), ...row }));
+].map((row, n) => ({
+  id: `pkey_${hex(0xf0 + n)}`,
+  tested_at: iso(NOW - n * DAY),
+  updated_at: iso(NOW - n * DAY),
+  created_at: iso(NOW - (n + 2) * 6 * DAY),
+  ...row,
+}));
 
 export const session = (role) => ({
   id: "s1",
