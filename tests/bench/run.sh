@@ -10,6 +10,7 @@
 set -eu
 : "${BENCH:?the folder of bench.sh}" "${MOCK:?the mock_upstream binary}" "${LLMG_BIN:?the llmg binary}"
 : "${ROUNDS:=2}" "${SECS:=3}" "${WORK:=$(mktemp -d)}"
+mkdir -p "$WORK"
 export WORK MOCK SECS LLMG_BIN
 export UPSTREAM_PORT="${UPSTREAM_PORT:-9100}"
 
