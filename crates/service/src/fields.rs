@@ -59,7 +59,11 @@ pub const FIELDS: &[Field] = &[
     field("upstream_first_byte_timeout_ms", "600000", "milliseconds until the provider's first byte, 1 to 3600000"),
     field("upstream_idle_timeout_ms", "120000", "milliseconds between two chunks of a provider's stream, 1 to 3600000"),
     field("cache_bytes_max", "67108864", "memory for cached answers in bytes, 0 to 68719476736"),
-    field("allow_private_upstreams", "auto", "auto: only while `listen` is loopback; or true, false"),
+    field(
+        "allow_private_upstreams",
+        "auto",
+        "private addresses and plain http toward providers; auto: only while `listen` is loopback; or true, false",
+    ),
     field("drain_timeout_ms", "30000", "milliseconds that open calls get to end when the process stops, 0 to 3600000"),
     field("log", "info", "log filter, such as `info` or `info,gateway=debug`"),
     field("log_format", "auto", "one of auto, text, json"),
