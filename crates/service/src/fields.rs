@@ -43,7 +43,7 @@ pub const FIELDS: &[Field] = &[
         "open",
         "one of open, invite, domain, closed: who may sign up; invite and domain let nobody in yet; whoever comes first always may",
     ),
-    field("database_url", "", "unset: SQLite in the data folder"),
+    field("database_url", "", "postgres://user:password@host/database; unset: SQLite in the data folder"),
     field("redis_url", "", "unset: in process"),
     field("kafka_brokers", "", "unset: the local event log"),
     field("clickhouse_url", "", "unset: SQLite in the data folder"),
