@@ -7,17 +7,21 @@
 //!
 //! It is not the truth about money (that is the ledger); it must only agree with it, which [`totals_all`] is for.
 
+mod bins;
 mod call;
 mod call_read;
 mod calls;
 mod db;
 mod error;
+mod fill;
 mod insert;
 mod offset;
+mod rollup;
 mod sums;
 mod totals;
 mod usage;
 
+pub use bins::Percentiles;
 pub use call::{CallOutcome, CallRow};
 pub use calls::{CallCursor, CallFilter, MalformedCursor, TimeRange, call_get, calls_list};
 pub use db::Analytics;
@@ -26,7 +30,9 @@ pub use insert::{Inserted, events_insert};
 pub use offset::{LogOffset, offsets};
 pub use sums::Sums;
 pub use totals::{totals, totals_all, totals_by_epoch};
-pub use usage::{Bucket, GroupBy, UsageRow, usage};
+pub use usage::{Bucket, Figures, GroupBy, USAGE_ROWS_MAX, UsageAnswer, UsageFilter, UsageQuestion, UsageRow, usage};
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod usage_tests;
