@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use crate::call::{CallOutcome, CallRow};
 use crate::call_read::{call_columns, call_row};
-use crate::db::Analytics;
+use crate::calls_near;
+use crate::db::{Analytics, Tx};
 use crate::error::{Act, AnalyticsError};
+use crate::rollup::Span;
 
 /// From (including) to (excluding), by the start of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,16 +131,71 @@ pub async fn calls_list(
 ) -> Result<Vec<CallRow>, AnalyticsError> {
     let after = after.unwrap_or(CallCursor { started_at: UnixMicros(i64::MAX), request: RequestId::from_uuid(Uuid::max()) });
     // The index is entered at the cursor, so that a late page costs what the first one does.
-    let to = filter.range.to.0.min(after.started_at.0.saturating_add(1));
-    let mut ask = QueryBuilder::new(concat!("SELECT ", call_columns!(), " FROM call INDEXED BY call_choice WHERE organization_id = "));
-    ask.push_bind(blob(scope.organization().uuid()));
-    ask.push(" AND started_at_us >= ").push_bind(filter.range.from.0).push(" AND started_at_us < ").push_bind(to);
-    ask.push(" AND (started_at_us, request_id) < (").push_bind(after.started_at.0);
-    ask.push(", ").push_bind(blob(after.request.uuid())).push(")");
-    filter_push(&mut ask, filter)?;
-    ask.push(" ORDER BY started_at_us DESC, request_id DESC LIMIT ").push_bind(i64::from(limit));
-    let rows = ask.build().fetch_all(db.read()).await.act("list calls")?;
-    rows.iter().map(call_row).collect()
+    let to = UnixMicros(filter.range.to.0.min(after.started_at.0.saturating_add(1)));
+    let range = TimeRange { from: filter.range.from, to };
+    let mut page = Page { scope, filter, after, limit: limit as usize, rows: Vec::new() };
+    // One view for all its questions.
+    let mut tx = db.read().begin().await.act("begin to list calls")?;
+    if calls_near::is_countable(filter) {
+        page.take_days(&mut tx, range).await?;
+    } else {
+        page.take(&mut tx, range).await?;
+    }
+    tx.rollback().await.act("end to list calls")?;
+    Ok(page.rows)
+}
+
+/// A page while it is filled.
+struct Page<'a> {
+    scope: &'a OrgScope,
+    filter: &'a CallFilter,
+    after: CallCursor,
+    limit: usize,
+    rows: Vec<CallRow>,
+}
+
+impl Page<'_> {
+    /// Looks where the rollup says that there is something: at few days first, and at twice as many each time that they
+    /// do not fill the page.
+    async fn take_days(&mut self, tx: &mut Tx, range: TimeRange) -> Result<(), AnalyticsError> {
+        let mut days_max = 1;
+        for mut run in calls_near::times(tx, self.scope, self.filter, Span::Day, range).await? {
+            while run.from < run.to {
+                let from = UnixMicros(run.to.0.saturating_sub(Span::Day.length_us().saturating_mul(days_max)).max(run.from.0));
+                let days = within(TimeRange { from, to: run.to }, range);
+                for hours in calls_near::times(tx, self.scope, self.filter, Span::Hour, days).await? {
+                    self.take(tx, within(hours, range)).await?;
+                    if self.rows.len() >= self.limit {
+                        return Ok(());
+                    }
+                }
+                run.to = from;
+                days_max = days_max.saturating_mul(2);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the newest calls of the range to the page, all of which are older than those on it.
+    async fn take(&mut self, tx: &mut Tx, range: TimeRange) -> Result<(), AnalyticsError> {
+        let left = i64::try_from(self.limit - self.rows.len()).unwrap_or(i64::MAX);
+        let mut ask = QueryBuilder::new(concat!("SELECT ", call_columns!(), " FROM call INDEXED BY call_choice WHERE organization_id = "));
+        ask.push_bind(blob(self.scope.organization().uuid()));
+        ask.push(" AND started_at_us >= ").push_bind(range.from.0).push(" AND started_at_us < ").push_bind(range.to.0);
+        ask.push(" AND (started_at_us, request_id) < (").push_bind(self.after.started_at.0);
+        ask.push(", ").push_bind(blob(self.after.request.uuid())).push(")");
+        filter_push(&mut ask, self.filter)?;
+        ask.push(" ORDER BY started_at_us DESC, request_id DESC LIMIT ").push_bind(left);
+        for row in ask.build().fetch_all(&mut **tx).await.act("list calls")? {
+            self.rows.push(call_row(&row)?);
+        }
+        Ok(())
+    }
+}
+
+/// What both have in common.
+fn within(one: TimeRange, other: TimeRange) -> TimeRange {
+    TimeRange { from: one.from.max(other.from), to: one.to.min(other.to) }
 }
 
 /// Every column that is asked for here is one of the index `call_choice`.

@@ -11,6 +11,7 @@ mod bins;
 mod call;
 mod call_read;
 mod calls;
+mod calls_near;
 mod db;
 mod error;
 mod fill;

@@ -32,7 +32,7 @@ impl Span {
         }
     }
 
-    const fn length_us(self) -> i64 {
+    pub(crate) const fn length_us(self) -> i64 {
         match self {
             Self::Hour => HOUR_US,
             Self::Day => 24 * HOUR_US,

@@ -1,4 +1,4 @@
-//! Usage against a naive model that knows nothing of rollups: it goes through all calls for each question.
+//! Usage and lists of calls against a naive model that knows nothing of rollups: it goes through all calls for each question.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptes
 use uuid::Uuid;
 
 use crate::{
-    Analytics, Bucket, CallOutcome, CallRow, Figures, GroupBy, Percentiles, Sums, TimeRange, UsageFilter, UsageQuestion, UsageRow,
-    events_insert, usage,
+    Analytics, Bucket, CallCursor, CallFilter, CallOutcome, CallRow, Figures, GroupBy, Percentiles, Sums, TimeRange, UsageFilter,
+    UsageQuestion, UsageRow, calls_list, events_insert, usage,
 };
 
 /// 2025-10-09T00:00:00Z: the start of a day.
@@ -124,12 +124,55 @@ fn question() -> impl Strategy<Value = UsageQuestion> {
     })
 }
 
+fn filter() -> impl Strategy<Value = CallFilter> {
+    let status = option::weighted(0.2, prop_oneof![Just(200_u32), Just(503)]);
+    let outcome = option::weighted(0.2, prop_oneof![Just(CallOutcome::Settled), Just(CallOutcome::Orphaned)]);
+    let more = (option::weighted(0.3, any::<bool>()), status, outcome, option::weighted(0.3, 0..3_usize), any::<bool>());
+    (question(), more).prop_map(|(question, (failed, http_status, outcome, cache, ever))| CallFilter {
+        range: if ever { TimeRange::ALL } else { question.range },
+        project: question.filter.project,
+        api_key: question.filter.api_key,
+        model: question.filter.model,
+        provider: question.filter.provider,
+        used_mode: question.filter.used_mode,
+        outcome,
+        failed,
+        http_status,
+        cache: cache.map(|cache| ["miss", "hit", "off"][cache].to_owned()),
+        ..CallFilter::default()
+    })
+}
+
+/// Newest first.
+fn naive_list(calls: &[CallRow], filter: &CallFilter) -> Vec<CallRow> {
+    let properties = UsageFilter {
+        project: filter.project,
+        api_key: filter.api_key,
+        model: filter.model.clone(),
+        provider: filter.provider.clone(),
+        used_mode: filter.used_mode.clone(),
+    };
+    let is_wanted = |call: &CallRow| {
+        is_chosen(call, &properties)
+            && (filter.range.from..filter.range.to).contains(&call.started_at)
+            && filter.outcome.is_none_or(|outcome| outcome == call.outcome)
+            && filter.failed.is_none_or(|failed| failed == (call.http_status >= 400))
+            && filter.http_status.is_none_or(|status| status == call.http_status)
+            && filter.cache.as_ref().is_none_or(|cache| *cache == call.cache)
+    };
+    let mut listed: Vec<CallRow> = calls.iter().filter(|call| is_wanted(call)).cloned().collect();
+    listed.sort_by_key(|call| std::cmp::Reverse((call.started_at, call.request.uuid())));
+    listed
+}
+
 fn is_asked_for(call: &CallRow, question: &UsageQuestion) -> bool {
-    let UsageQuestion { range, filter, .. } = question;
-    let from = range.from.0.div_euclid(HOUR) * HOUR;
-    let to = -(-range.to.0).div_euclid(HOUR) * HOUR;
-    (from..to).contains(&call.started_at.0)
-        && filter.project.is_none_or(|project| project == call.project)
+    let from = question.range.from.0.div_euclid(HOUR) * HOUR;
+    let to = -(-question.range.to.0).div_euclid(HOUR) * HOUR;
+    (from..to).contains(&call.started_at.0) && is_chosen(call, &question.filter)
+}
+
+fn is_chosen(call: &CallRow, filter: &UsageFilter) -> bool {
+    filter.project.is_none_or(|project| project == call.project)
         && filter.api_key.is_none_or(|key| key == call.api_key)
         && filter.model.as_ref().is_none_or(|model| *model == call.model)
         && filter.provider.as_ref().is_none_or(|provider| *provider == call.provider)
@@ -221,7 +264,20 @@ fn scope(n: u8) -> OrgScope {
     OrgScope::proven(OrganizationId::from_uuid(id(n)))
 }
 
-async fn answers_like_the_calls(calls: Vec<CallRow>, batch: usize, questions: Vec<UsageQuestion>) {
+/// All pages of a list.
+async fn listed(db: &Analytics, organization: u8, filter: &CallFilter, page_rows: u32) -> Vec<CallRow> {
+    let mut rows: Vec<CallRow> = Vec::new();
+    loop {
+        let page = calls_list(db, &scope(organization), filter, rows.last().map(CallCursor::after), page_rows).await.unwrap();
+        let is_last = page.len() < page_rows as usize;
+        rows.extend(page);
+        if is_last {
+            return rows;
+        }
+    }
+}
+
+async fn answers_like_the_calls(calls: Vec<CallRow>, batch: usize, questions: Vec<UsageQuestion>, filters: Vec<(CallFilter, u32)>) {
     let folder = tempfile::tempdir().unwrap();
     let db = Analytics::open(&folder.path().join("analytics.db"), 1).await.unwrap();
     db.migrate().await.unwrap();
@@ -230,10 +286,13 @@ async fn answers_like_the_calls(calls: Vec<CallRow>, batch: usize, questions: Ve
     }
     // A batch that comes again changes nothing.
     events_insert(&db, &calls[..calls.len().min(batch)], &[]).await.unwrap();
-    for question in &questions {
-        for organization in 0..2 {
-            let mine: Vec<CallRow> =
-                calls.iter().filter(|call| call.organization == OrganizationId::from_uuid(id(organization))).cloned().collect();
+    for organization in 0..2 {
+        let mine: Vec<CallRow> =
+            calls.iter().filter(|call| call.organization == OrganizationId::from_uuid(id(organization))).cloned().collect();
+        for (filter, page_rows) in &filters {
+            assert_eq!(listed(&db, organization, filter, *page_rows).await, naive_list(&mine, filter), "{filter:?}");
+        }
+        for question in &questions {
             let answer = usage(&db, &scope(organization), question).await.unwrap();
             check(&mine, question, &answer.rows, &answer.totals);
         }
@@ -246,8 +305,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4 + 1, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn usage_is_the_sum_of_its_calls(calls in vec(call(), 0..120), batch in 1..60_usize, questions in vec(question(), 12)) {
+    fn usage_is_the_sum_of_its_calls(
+        calls in vec(call(), 0..120),
+        batch in 1..60_usize,
+        questions in vec(question(), 10),
+        filters in vec((filter(), 1..40_u32), 8),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(Box::pin(answers_like_the_calls(calls, batch, questions)));
+        runtime.block_on(Box::pin(answers_like_the_calls(calls, batch, questions, filters)));
     }
 }
