@@ -84,14 +84,13 @@ impl Slice {
 /// Limit: bytes of a row's two histograms, which grow by their batches' until they are made one again.
 const BINS_BYTES_MAX: usize = 4_096;
 
-/// Rows of one statement.
-const CHUNK_ROWS: usize = 16;
+/// Rows of one statement, largest first. Each size is one prepared statement.
+const CHUNKS_ROWS: [usize; 3] = [64, 8, 1];
 
 /// Columns of a row: its key, [`sum_columns`] and the histograms.
 const COLUMNS: usize = 9 + 24 + 2;
 
-static ADD_CHUNK: LazyLock<String> = LazyLock::new(|| add_sql(CHUNK_ROWS));
-static ADD_ONE: LazyLock<String> = LazyLock::new(|| add_sql(1));
+static ADD: LazyLock<[String; 3]> = LazyLock::new(|| CHUNKS_ROWS.map(add_sql));
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key<'a> {
@@ -151,17 +150,18 @@ impl<'a> Rollup<'a> {
 
     pub(crate) async fn write(&self, tx: &mut Tx) -> Result<(), AnalyticsError> {
         let cells: Vec<_> = self.cells.iter().collect();
-        let (chunks, rest) = cells.as_chunks::<CHUNK_ROWS>();
-        let singles = rest.iter().map(std::slice::from_ref);
-        for chunk in chunks.iter().map(|chunk| chunk.as_slice()).chain(singles) {
-            chunk_add(tx, chunk).await?;
+        let mut left = cells.as_slice();
+        for (rows, sql) in CHUNKS_ROWS.into_iter().zip(ADD.iter()) {
+            while let Some((chunk, rest)) = left.split_at_checked(rows) {
+                chunk_add(tx, sql, chunk).await?;
+                left = rest;
+            }
         }
         Ok(())
     }
 }
 
-async fn chunk_add(tx: &mut Tx, chunk: &[(&Key<'_>, &Cell)]) -> Result<(), AnalyticsError> {
-    let sql: &'static str = if chunk.len() == CHUNK_ROWS { &ADD_CHUNK } else { &ADD_ONE };
+async fn chunk_add(tx: &mut Tx, sql: &'static str, chunk: &[(&Key<'_>, &Cell)]) -> Result<(), AnalyticsError> {
     let mut query = sqlx::query(sql);
     for (key, cell) in chunk {
         query = sums_bind(key_bind(query, key), &cell.sums).bind(cell.duration.text()).bind(cell.first_token.text());
