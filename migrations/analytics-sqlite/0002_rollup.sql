@@ -54,3 +54,6 @@ INSERT INTO rollup_fill (done, last) SELECT 0, MAX(rowid) FROM call HAVING MAX(r
 DROP INDEX call_organization;
 CREATE INDEX call_choice ON call (organization_id, started_at_us, request_id, model, provider, http_status, cache, used_mode,
     api_key_id, project_id, outcome, error_code, end_user, session, tags);
+-- The same for calls with an error code: they are few, and one code among them fewer.
+CREATE INDEX call_error ON call (organization_id, error_code, started_at_us, request_id, model, provider, http_status, cache, used_mode,
+    api_key_id, project_id, outcome, end_user, session, tags) WHERE error_code <> '';

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """How long the dashboard's questions take with a million calls, through the HTTP API of a running `llmg up`.
 
-    tests/bench/questions.py [--calls 1000000] [--repeat 40] [--folder DIR] [--only TEXT]
+    tests/bench/questions.py [--calls 1000000] [--repeat 40] [--folder DIR] [--only TEXT] [--pages]
 
 Makes a data folder, fills its analytics store with the example `synthetic` of crates/analytics (once for each folder), starts
 `llmg up` on it and asks every question that a page asks, with each of its filters and groupings, on the pages' ranges. Prints one
-table: first the time of the first answer after a start with the file's pages dropped from memory (cold), then p50, p95 and the
-maximum of the repetitions, then the same while 2,000 calls a second are taken in. Exits with 1 when a p95 is over 500 ms.
+table in milliseconds: first a single answer with the file's pages dropped from the system's memory before it (cold), then p50, p95
+and the maximum of the repetitions, then the same while 2,000 calls a second are taken in (busy). Questions that only the API can be
+asked begin with "API". Exits with 1 when the p95 of another one is over 500 ms.
 
 LLMG_BIN and SYNTHETIC_BIN name the binaries; the default is target/release/llmg and target/release/examples/synthetic.
 """
@@ -30,8 +31,9 @@ LLMG = os.environ.get("LLMG_BIN", TARGET / "release" / "llmg")
 SYNTHETIC = os.environ.get("SYNTHETIC_BIN", TARGET / "release" / "examples" / "synthetic")
 GOAL_MS = 500
 GROUPS = ["none", "model", "provider", "api_key", "project", "used_mode"]
-# Only questions of which the API answers the whole: more rows than 10,000 are refused.
+# The page offers no hours for a longer range (`bucketsOf` in web/src/lib/dates.ts).
 HOURLY_DAYS_MAX = 8
+PAGE_FILTERS = {"model", "provider", "api_key_id", "project_id", "used_mode", "failed", "cache"}
 
 
 class Instance:
@@ -88,22 +90,22 @@ def questions(now, ids):
         "provider": {"provider": "openai"},
         "API key": {"api_key_id": ids["key"]},
         "project": {"project_id": ids["project"]},
-        "paid by": {"used_mode": "credits"},
+        "payer": {"used_mode": "credits"},
     }
     for name, begin in begins.items():
         whole = {"from": begin, "to": end}
         for group in GROUPS:
             yield f"usage {name} by {group}, table", path("usage", **whole, bucket="none", group_by=group)
             yield f"usage {name} by {group}, daily", path("usage", **whole, bucket="day", group_by=group)
-            if (end - begin).days <= HOURLY_DAYS_MAX or group in ("none", "used_mode"):
+            if (end - begin).days <= HOURLY_DAYS_MAX:
                 yield f"usage {name} by {group}, hourly", path("usage", **whole, bucket="hour", group_by=group)
         yield f"usage before {name}", path("usage", **{"from": begin - (end - begin), "to": begin}, bucket="none", group_by="none")
         for chosen, query in filters.items():
             for group in ("none", "model"):
-                yield f"usage {name} of one {chosen} by {group}, daily", path("usage", **whole, **query, bucket="day", group_by=group)
+                yield f"API: usage {name} of one {chosen} by {group}, daily", path("usage", **whole, **query, bucket="day", group_by=group)
         if (end - begin).days <= HOURLY_DAYS_MAX:
-            yield f"usage {name} of one project by model, hourly", path("usage", **whole, **filters["project"], bucket="hour", group_by="model")
-        yield f"usage {name} by model, CSV", path("usage.csv", **whole, bucket="day", group_by="model")
+            yield f"API: usage {name} of one project by model, hourly", path("usage", **whole, **filters["project"], bucket="hour", group_by="model")
+        yield f"API: usage {name} by model, CSV", path("usage.csv", **whole, bucket="day", group_by="model")
     more = {
         "model (rare)": {"model": "model-49"},
         "model (unknown)": {"model": "no-such-model"},
@@ -123,10 +125,11 @@ def questions(now, ids):
         "tag": {"tag": "team-3"},
         "tag (unknown)": {"tag": "no-such-tag"},
     }
-    for chosen, query in {"": {}, **filters, **more}.items():
+    for chosen, query in {"all": {}, **filters, **more}.items():
+        who = "calls" if set(query) <= PAGE_FILTERS else "API: calls"
         for name, begin in (("7d", begins["7d"]), ("90d", begins["90d"])):
-            yield f"calls {name} {chosen}", path("calls", **{"from": begin}, **query, limit=50)
-    yield "calls of all time, unknown model", path("calls", model="no-such-model", limit=50)
+            yield f"{who} {name}, {chosen}", path("calls", **{"from": begin}, **query, limit=50)
+    yield "API: calls of all time, unknown model", path("calls", model="no-such-model", limit=50)
     yield "calls, a late page", path("calls", **{"from": begins["90d"]}, limit=50, cursor=ids["cursor"])
     yield "first call", path("calls", failed="false", limit=1)
     yield "one call", f"/api/v1/calls/{ids['call']}"
@@ -172,7 +175,8 @@ def main():
     asked.add_argument("--calls", type=int, default=1_000_000)
     asked.add_argument("--repeat", type=int, default=40)
     asked.add_argument("--folder", type=pathlib.Path)
-    asked.add_argument("--only", default="")
+    asked.add_argument("--only", default="", help="questions that have this in their name")
+    asked.add_argument("--pages", action="store_true", help="only what pages ask")
     options = asked.parse_args()
     folder = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="llmg-questions-"))
     folder.mkdir(exist_ok=True)
@@ -181,7 +185,8 @@ def main():
     file = data / "analytics.db"
 
     instance = Instance(data, who["management_key"])
-    all_questions = [(name, path) for name, path in questions(now, ids_of(instance, now)) if options.only in name]
+    all_questions = [(name, path) for name, path in questions(now, ids_of(instance, now))]
+    all_questions = [(name, path) for name, path in all_questions if options.only in name and not (options.pages and name.startswith("API"))]
     instance.stop()
     cold = {}
     drop_from_memory(file)
@@ -206,7 +211,7 @@ def main():
         print(f"| {name} | " + " | ".join(f"{each:.0f}" if each >= 10 else f"{each:.1f}" for each in times) + " |")
     late_ones = [name for name, _ in all_questions if max(warm[name][1], busy[name][1]) > GOAL_MS]
     print(f"\n{len(all_questions)} questions, {options.repeat} repetitions; over {GOAL_MS} ms at p95: {len(late_ones)}", *late_ones, sep="\n")
-    sys.exit(1 if late_ones else 0)
+    sys.exit(1 if any(not name.startswith("API") for name in late_ones) else 0)
 
 
 if __name__ == "__main__":

@@ -130,7 +130,9 @@ impl Made {
             metadata_json: if dice.in_hundred(20) { text(r#"{"feature":"search","build":"2026.11"}"#) } else { String::new() },
             user: if dice.in_hundred(50) { format!("user-{}", dice.below(5_000)) } else { String::new() },
             session: if dice.in_hundred(20) { format!("session-{}", dice.below(20_000)) } else { String::new() },
-            attempts_json: format!(r#"[{{"provider":"{provider}","model":"model-{model:02}","status":{status},"duration_ms":{duration_ms}}}]"#),
+            attempts_json: format!(
+                r#"[{{"provider":"{provider}","model":"model-{model:02}","status":{status},"duration_ms":{duration_ms}}}]"#
+            ),
         }
     }
 }

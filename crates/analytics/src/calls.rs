@@ -179,8 +179,14 @@ impl Page<'_> {
     /// Adds the newest calls of the range to the page, all of which are older than those on it.
     async fn take(&mut self, tx: &mut Tx, range: TimeRange) -> Result<(), AnalyticsError> {
         let left = i64::try_from(self.limit - self.rows.len()).unwrap_or(i64::MAX);
-        let mut ask = QueryBuilder::new(concat!("SELECT ", call_columns!(), " FROM call INDEXED BY call_choice WHERE organization_id = "));
-        ask.push_bind(blob(self.scope.organization().uuid()));
+        // An empty code is asked for as any other property: the index of errors lacks it.
+        let is_error = self.filter.error_code.as_ref().is_some_and(|code| !code.is_empty());
+        let mut ask = QueryBuilder::new(concat!("SELECT ", call_columns!(), " FROM call INDEXED BY "));
+        ask.push(if is_error { "call_error" } else { "call_choice" });
+        ask.push(" WHERE organization_id = ").push_bind(blob(self.scope.organization().uuid()));
+        if is_error {
+            ask.push(" AND error_code <> ''");
+        }
         ask.push(" AND started_at_us >= ").push_bind(range.from.0).push(" AND started_at_us < ").push_bind(range.to.0);
         ask.push(" AND (started_at_us, request_id) < (").push_bind(self.after.started_at.0);
         ask.push(", ").push_bind(blob(self.after.request.uuid())).push(")");
@@ -198,7 +204,7 @@ fn within(one: TimeRange, other: TimeRange) -> TimeRange {
     TimeRange { from: one.from.max(other.from), to: one.to.min(other.to) }
 }
 
-/// Every column that is asked for here is one of the index `call_choice`.
+/// Every column that is asked for here is one of the indexes `call_choice` and `call_error`.
 fn filter_push(ask: &mut QueryBuilder<Sqlite>, filter: &CallFilter) -> Result<(), AnalyticsError> {
     for (column, value) in [
         (" AND model = ", filter.model.as_deref()),

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::{
     Analytics, AnalyticsError, Bucket, CallCursor, CallFilter, CallOutcome, CallRow, GroupBy, Inserted, LogOffset, MalformedCursor, Sums,
-    TimeRange, UsageAnswer, UsageFilter, UsageQuestion, call_get, calls_list, events_insert, offsets, totals, totals_all, totals_by_epoch, usage,
+    TimeRange, UsageAnswer, UsageFilter, UsageQuestion, call_get, calls_list, events_insert, offsets, totals, totals_all, totals_by_epoch,
+    usage,
 };
 
 /// 2025-10-09T00:00:00Z: the start of a day.

@@ -112,8 +112,7 @@ pub struct UsageAnswer {
 
 /// The sums of calls by the hour of their start.
 pub async fn usage(db: &Analytics, scope: &OrgScope, question: &UsageQuestion) -> Result<UsageAnswer, AnalyticsError> {
-    let range =
-        TimeRange { from: Span::Hour.start_of(question.range.from), to: UnixMicros(Span::Hour.start_from(question.range.to).0) };
+    let range = TimeRange { from: Span::Hour.start_of(question.range.from), to: UnixMicros(Span::Hour.start_from(question.range.to).0) };
     let slice = slice_of(question.group_by, &question.filter);
     if slice == Slice::All && question.bucket == Bucket::Hour && hours_of(range) > FILTERED_HOURS_MAX {
         return Err(AnalyticsError::Invalid {

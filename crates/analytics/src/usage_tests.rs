@@ -55,7 +55,7 @@ fn call() -> impl Strategy<Value = CallRow> {
             used_mode: text(if own { "api-keys" } else { "credits" }),
             outcome,
             http_status,
-            error_code: String::new(),
+            error_code: text(if http_status == 503 || cancelled { "upstream_error" } else { "" }),
             finish_reason: String::new(),
             upstream_id: String::new(),
             upstream_status: 0,
@@ -127,19 +127,23 @@ fn question() -> impl Strategy<Value = UsageQuestion> {
 fn filter() -> impl Strategy<Value = CallFilter> {
     let status = option::weighted(0.2, prop_oneof![Just(200_u32), Just(503)]);
     let outcome = option::weighted(0.2, prop_oneof![Just(CallOutcome::Settled), Just(CallOutcome::Orphaned)]);
-    let more = (option::weighted(0.3, any::<bool>()), status, outcome, option::weighted(0.3, 0..3_usize), any::<bool>());
-    (question(), more).prop_map(|(question, (failed, http_status, outcome, cache, ever))| CallFilter {
-        range: if ever { TimeRange::ALL } else { question.range },
-        project: question.filter.project,
-        api_key: question.filter.api_key,
-        model: question.filter.model,
-        provider: question.filter.provider,
-        used_mode: question.filter.used_mode,
-        outcome,
-        failed,
-        http_status,
-        cache: cache.map(|cache| ["miss", "hit", "off"][cache].to_owned()),
-        ..CallFilter::default()
+    let more = (option::weighted(0.3, any::<bool>()), status, outcome, option::weighted(0.3, 0..3_usize));
+    (question(), more, option::weighted(0.3, any::<bool>()), any::<bool>()).prop_map(|(question, more, code, ever)| {
+        let (failed, http_status, outcome, cache) = more;
+        CallFilter {
+            range: if ever { TimeRange::ALL } else { question.range },
+            project: question.filter.project,
+            api_key: question.filter.api_key,
+            model: question.filter.model,
+            provider: question.filter.provider,
+            used_mode: question.filter.used_mode,
+            outcome,
+            failed,
+            http_status,
+            error_code: code.map(|is_error| if is_error { "upstream_error" } else { "" }.to_owned()),
+            cache: cache.map(|cache| ["miss", "hit", "off"][cache].to_owned()),
+            ..CallFilter::default()
+        }
     })
 }
 
@@ -158,6 +162,7 @@ fn naive_list(calls: &[CallRow], filter: &CallFilter) -> Vec<CallRow> {
             && filter.outcome.is_none_or(|outcome| outcome == call.outcome)
             && filter.failed.is_none_or(|failed| failed == (call.http_status >= 400))
             && filter.http_status.is_none_or(|status| status == call.http_status)
+            && filter.error_code.as_ref().is_none_or(|code| *code == call.error_code)
             && filter.cache.as_ref().is_none_or(|cache| *cache == call.cache)
     };
     let mut listed: Vec<CallRow> = calls.iter().filter(|call| is_wanted(call)).cloned().collect();
