@@ -113,12 +113,7 @@ impl Made {
             overhead_us: 100 + duration_ms % 200,
             cancelled: dice.in_hundred(1),
             cache: text(if hit { "hit" } else { "miss" }),
-            usage: if failed {
-                Usage::default()
-            } else {
-                let source = if dice.in_hundred(2) { UsageSource::Estimated } else { UsageSource::Provider };
-                Usage { input, cached_input: input / 4, output, reasoning: output / 3, source, ..Usage::default() }
-            },
+            usage: if failed { Usage::default() } else { used(dice, input, output) },
             cost,
             charged: if own { NanoUsd::ZERO } else { cost },
             hold: cost,
@@ -135,6 +130,11 @@ impl Made {
             ),
         }
     }
+}
+
+fn used(dice: &mut Dice, input: u64, output: u64) -> Usage {
+    let source = if dice.in_hundred(2) { UsageSource::Estimated } else { UsageSource::Provider };
+    Usage { input, cached_input: input / 4, output, reasoning: output / 3, source, ..Usage::default() }
 }
 
 #[tokio::main]

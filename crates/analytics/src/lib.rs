@@ -1,4 +1,4 @@
-//! What happened, for questions: every call, and its sums by hour.
+//! What happened, for questions: every call, and its sums by hour and day.
 //!
 //! The embedded twin: one SQLite file of its own, so that a flood of calls never waits for money or the other way round.
 //! One file per question; the tenant's scope is the first bound parameter of each. Only the consumer of usage events
