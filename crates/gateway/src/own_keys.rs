@@ -1,6 +1,7 @@
 //! An organization's own provider keys, opened: in memory only, and never shown.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
@@ -100,10 +101,11 @@ pub(crate) async fn read(db: &Db, master_key: &MasterKey, scope: &OrgScope) -> R
     let mut keys = OwnKeys::default();
     let rows = store::provider_keys_sealed(db, scope).await?;
     for row in rows.into_iter().filter(|row| row.status == ProviderKeyStatus::Active) {
-        if !data_keys.contains_key(&row.key_version) {
-            data_keys.insert(row.key_version, data_key(db, master_key, scope, row.key_version).await?);
-        }
-        let Some(Some(data_key)) = data_keys.get(&row.key_version) else { continue };
+        let data_key = match data_keys.entry(row.key_version) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(data_key(db, master_key, scope, row.key_version).await?),
+        };
+        let Some(data_key) = data_key else { continue };
         match data_key.open(PROVIDER_KEYS, &row.id.to_string(), &row.sealed) {
             Ok(key) => keys.add(row, key),
             Err(error) => tracing::error!(provider_key.id = %row.id, %error, "a provider key cannot be opened, so calls do without it"),

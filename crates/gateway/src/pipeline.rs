@@ -1,5 +1,5 @@
 //! The order of a chat call, and the only file that knows it:
-//! limits → plan → rights → cache → hold → attempts → relay → settle.
+//! limits → plan → rights → cache → attempts (a hold before credits pay) → relay → settle.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -17,7 +17,7 @@ use crate::own_keys::OwnKeys;
 /// Limit: candidates of one plan, as many as a call makes attempts.
 const CANDIDATES_MAX: usize = routing::CANDIDATES_MAX;
 /// The most output per choice that is believed where no hold bounds it: more than any model makes.
-const OUTPUT_UNKNOWN_TOKENS: u64 = 10_000_000;
+const OUTPUT_UNKNOWN_TOKENS: u64 = 1_000_000;
 /// The price version of a call whose price is not known. The catalog's count from 1.
 const PRICE_UNKNOWN: u32 = 0;
 
