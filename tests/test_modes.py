@@ -1,4 +1,4 @@
-"""A project's mode: on the platform's keys, on the organization's own ones, or on both. Who is called, who pays, what is told."""
+"""A project's mode: platform keys, own keys, or both. Whose key is used, who pays, and what the caller is told."""
 
 import asyncio
 import contextlib
@@ -205,6 +205,21 @@ def test_without_fallback_the_own_key_is_all_there_is(world, sim, own):
     assert (answer.status, answer.error["code"]) == (502, "upstream_authentication") and sim.journal() == []
 
 
+def test_a_hold_is_given_up_when_an_own_key_pays_after_all(world, sim, own):
+    there = world("hybrid")
+    own.defaults(fault="status:401")
+    assert paid(there, there.chat())[0] == [there.own_key, "platform"]
+    # It cools, so that credits come first now, and their provider fails.
+    own.defaults(fault="none")
+    sim.defaults(fault="status:500")
+    answer = there.chat()
+    assert answer.status == 200 and paid(there, answer) == (["platform", there.own_key], "api-keys", COST, 0)
+    row = there.call_of(answer)
+    assert (row["lease_id"], row["hold_nano_usd"]) == (None, 0)
+    eventually(lambda: there.metric("llmg_gateway_open_holds") == 0)
+    there.reconcile()
+
+
 def test_several_keys_are_tried_by_priority(world, sims, sim, own):
     there = world("api-keys", priority=5)
     first = sims()
@@ -267,6 +282,20 @@ def test_a_deleted_key_is_used_no_more(world, sim, own):
     assert paid(there, answer)[0] == [back]
 
 
+def test_a_key_that_does_not_open_is_our_fault(world, sim, own):
+    there = world("api-keys")
+    assert there.chat().status == 200
+    there.stop()
+    there.env["LLMG_MASTER_KEY"] = "ab" * 32
+    there.start()
+    answer = there.chat()
+    assert (answer.status, answer.error["code"]) == (500, "internal_error") and there.chat().status == 500
+    assert there.err.read_text().count("data key cannot be opened") == 1
+    set_mode(there, "hybrid")
+    answer = eventually(lambda: (got := there.chat()).status == 200 and got, 1)
+    assert paid(there, answer) == (["platform"], "credits", COST, COST)
+
+
 def test_another_organization_never_uses_it(llmg, sim, own):
     there = llmg(usd=1, env=sim.env_for_llmg, start=False)
     _, other, theirs = tenants.add(there.data, there.organization_id)
@@ -314,7 +343,8 @@ def test_kill_9_charges_no_orphan_of_an_own_key(world, sim, own, tmp_path):
 
     async def cut():
         body = {"model": "sim", "stream": True, "messages": [{"role": "user", "content": "Hello there"}]}
-        talks = [await wire.Conversation.open(there.url + "/v1/chat/completions", body, auth(there)) for _ in range(20)]
+        url = there.url + "/v1/chat/completions"
+        talks = [await wire.Conversation.open(url, body, auth(there)) for _ in range(20)]
         for talk in talks:
             await talk.head()
             # More than 250 ms after the first word, so that progress was noted.
@@ -378,6 +408,9 @@ def parrot():
     server.server_close()
 
 
+FAULTS = ["none", "status:401", "status:500", "bad_json", "truncate", "error_event_after:3", "reset_after:2"]
+
+
 def test_a_key_in_use_is_nowhere_to_be_seen(llmg, sim, own, parrot):
     there = llmg(usd=1, env={**sim.env_for_llmg, "LLMG_LOG": "trace"})
     ids = [add_key(there, own.url, name, key=CANARY) for name in ("sim", "sim-anthropic", "sim-gemini")]
@@ -385,7 +418,7 @@ def test_a_key_in_use_is_nowhere_to_be_seen(llmg, sim, own, parrot):
     set_mode(there, "api-keys")
     answers = []
     for model in ("sim", "sim-anthropic", "sim-gemini"):
-        for fault in ("none", "status:401", "status:500", "bad_json", "truncate", "error_event_after:3", "reset_after:2"):
+        for fault in FAULTS:
             for stream in (False, True):
                 answers.append(there.chat(f"Hello [[sim fault={fault}]]", model=model, stream=stream))
     refused = there.chat(model="gpt-4o")
@@ -406,7 +439,9 @@ def test_a_key_in_use_is_nowhere_to_be_seen(llmg, sim, own, parrot):
     there.reconcile()
     there.stop()
     files = [path for path in there.folder.rglob("*") if path.is_file()]
-    assert {"llmg.db", "analytics.db"} <= {path.name for path in files} and any("events" in path.parts for path in files)
+    assert {"llmg.db", "analytics.db"} <= {path.name for path in files}
+    assert any("events" in path.parts for path in files)
+    assert any(b"TRACE" in path.read_bytes() for path in files if path.suffix == ".err"), "the most talkative log"
     places = [(str(path), path.read_bytes()) for path in files] + [("an answer", text.encode()) for text in seen]
     # Shown on purpose are the first and the last four characters.
     pieces = [CANARY[at : at + 10].encode() for at in range(len(CANARY) - 9)]

@@ -1,7 +1,7 @@
 //! An organization's own provider keys, opened: in memory only, and never shown.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ const KEY_BYTES: u64 = 512;
 #[derive(Default)]
 pub(crate) struct OwnKeys {
     by_provider: HashMap<Arc<str>, Vec<OwnKey>>,
+    /// Providers with a key that does not open: it is there, and the fault is ours.
+    shut: HashSet<String>,
 }
 
 /// One key.
@@ -45,6 +47,11 @@ impl fmt::Debug for OwnKeys {
 impl OwnKeys {
     pub(crate) fn has(&self, provider: &Provider) -> bool {
         self.by_provider.contains_key(&provider.id)
+    }
+
+    /// A key of this provider is stored and cannot be opened.
+    pub(crate) fn is_shut(&self, provider: &Provider) -> bool {
+        self.shut.contains(&*provider.id)
     }
 
     /// About how much memory they take.
@@ -105,18 +112,29 @@ pub(crate) async fn read(db: &Db, master_key: &MasterKey, scope: &OrgScope) -> R
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(data_key(db, master_key, scope, row.key_version).await?),
         };
-        let Some(data_key) = data_key else { continue };
-        match data_key.open(PROVIDER_KEYS, &row.id.to_string(), &row.sealed) {
-            Ok(key) => keys.add(row, key),
-            Err(error) => tracing::error!(provider_key.id = %row.id, %error, "a provider key cannot be opened, so calls do without it"),
+        let opened = data_key.as_ref().map(|key| key.open(PROVIDER_KEYS, &row.id.to_string(), &row.sealed));
+        match opened {
+            Some(Ok(key)) => {
+                keys.add(row, key);
+                continue;
+            }
+            Some(Err(error)) => {
+                tracing::error!(provider_key.id = %row.id, %error, "a provider key cannot be opened, so calls do without it");
+            }
+            // The log has said so of its data key.
+            None => {}
         }
+        keys.shut.insert(row.provider);
     }
     Ok(keys)
 }
 
 async fn data_key(db: &Db, master_key: &MasterKey, scope: &OrgScope, version: u32) -> Result<Option<DataKey>, StoreError> {
     let organization = scope.organization();
-    let Some(stored) = store::data_key_get(db, scope, Some(version)).await? else { return Ok(None) };
+    let Some(stored) = store::data_key_get(db, scope, Some(version)).await? else {
+        tracing::error!(organization.id = %organization, version, "an organization's data key is gone, so calls do without its provider keys");
+        return Ok(None);
+    };
     match master_key.data_key_open(organization, stored.version, &stored.sealed) {
         Ok(key) => Ok(Some(key)),
         Err(error) => {

@@ -132,8 +132,11 @@ pub(crate) fn make(call: &mut Call, known: &Known<'_>) -> Result<Vec<Candidate>,
 
 /// Own keys first, and one place at least for the platform's, so that a call whose own keys all fail gets through.
 fn by_either(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>) -> Result<Vec<Candidate>, Fault> {
-    let Ok(mut own) = by_organization(call, known, resolved) else {
-        return by_platform(call, known, resolved, Keys::Either);
+    let mut own = match by_organization(call, known, resolved) {
+        Ok(own) => own,
+        // Our own fault is told only when credits do not get the call through.
+        Err(fault) if fault.code() == Code::Internal => return by_platform(call, known, resolved, Keys::Either).map_err(|_| fault),
+        Err(_) => return by_platform(call, known, resolved, Keys::Either),
     };
     if call.options.no_fallback {
         return Ok(own);
@@ -176,7 +179,13 @@ fn by_platform(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>, keys
 
 /// On the organization's own keys: each deployment with each of its provider's keys.
 fn by_organization(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>) -> Result<Vec<Candidate>, Fault> {
-    let plan = routing::plan(resolved, &OrganizationsKeys(known), Keys::Own, known.now)?;
+    let plan = routing::plan(resolved, &OrganizationsKeys(known), Keys::Own, known.now).map_err(|fault| {
+        let shut = known.own_keys.is_some_and(|keys| resolved.deployments().any(|d| keys.is_shut(&d.provider)));
+        if shut && fault.code() == Code::ProviderNotConfigured {
+            return Fault::internal("plan a call on own provider keys", "a stored key cannot be opened; an earlier line says which");
+        }
+        fault
+    })?;
     let mut candidates = Vec::with_capacity(plan.candidates.len());
     for deployment in plan.candidates {
         let (input, output_max) = bounds(call, &plan.model, &deployment)?;
