@@ -327,7 +327,7 @@ def uncached(there, key):
 
 
 def foreign_mode(there, project, mode):
-    """Written into the store with the change that gateways follow: the management key here is of another organization."""
+    """Written into the store, with the change that gateways follow: the management key is of another organization."""
     with contextlib.closing(sqlite3.connect(there.data / "llmg.db", timeout=10)) as store, store:
         store.execute("UPDATE project SET mode = ? WHERE id = ?", (mode, project))
         store.execute(
