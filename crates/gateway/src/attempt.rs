@@ -183,8 +183,7 @@ async fn one(open: &mut OpenCall, call: &mut Call, candidate: &Candidate, attemp
 fn outgoing(call: &mut Call, candidate: &Candidate, output_cap: Option<u64>, passes: bool) -> Result<Outgoing, Fault> {
     let deployment = &candidate.deployment;
     if passes && let Some(peek) = call.peek() {
-        // OpenAI's reasoning models take no sampling parameters, and know the limit only by its newer name.
-        let newer_limit = !Facts::guess(Dialect::OpenAiChat, &deployment.upstream).sampling;
+        let newer_limit = llm::openai_reasoner(&deployment.upstream);
         let changes = Changes { model: &deployment.upstream, output_cap, quirks: &deployment.provider.quirks, newer_limit };
         let (body, dropped) = passthrough::rewrite(&call.body, peek, &changes).map_err(|e| Fault::internal("rewrite a request", e))?;
         if call.options.strict

@@ -399,11 +399,12 @@ impl Drop for OpenCall {
     }
 }
 
-/// Limit: characters of a provider's word in an event, which must always fit the log.
-const WORD_CHARS_MAX: usize = 128;
+/// Limit: bytes of a provider's word in an event, which must always fit the log.
+const WORD_BYTES_MAX: usize = 128;
 
 fn clipped(word: Option<&str>) -> String {
-    word.unwrap_or_default().chars().take(WORD_CHARS_MAX).collect()
+    let word = word.unwrap_or_default();
+    word[..word.floor_char_boundary(WORD_BYTES_MAX)].to_owned()
 }
 
 fn tokens(usage: &Usage) -> UsageTokens {
