@@ -611,7 +611,7 @@ export interface components {
         /** @description One attempt at a provider. */
         AttemptOut: {
             /**
-             * @description `platform` or `own`.
+             * @description Whose key was used: `platform`, or the id of the organization's own one.
              * @default
              */
             credential: string;
