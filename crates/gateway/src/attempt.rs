@@ -35,8 +35,8 @@ const BEGIN_BYTES_MAX: usize = 64 * 1024;
 const ERROR_BYTES_MAX: usize = 256 * 1024;
 /// Limit: characters of a provider's words about an own key's call.
 const OWN_WORDS_CHARS_MAX: usize = 2_000;
-/// Limit: characters of a provider's words in the log.
-const NOTE_CHARS_MAX: usize = 300;
+/// Limit: bytes of a provider's name for an error.
+const NAME_BYTES_MAX: usize = 64;
 const ERROR_DEADLINE: Duration = Duration::from_secs(10);
 const AGENT: &str = concat!("llmg/", env!("CARGO_PKG_VERSION"));
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
@@ -295,8 +295,17 @@ pub(crate) fn outward(mut said: UpstreamFault, candidate: &Candidate) -> Fault {
         Code::UpstreamInvalidResponse => "answered something that is no answer; try again, or name another model",
         _ => return said.into_fault(provider, 0),
     };
-    let note = std::mem::replace(&mut said.message, format!("the provider `{provider}` {ours}"));
-    said.into_fault(provider, 0).note(note.chars().take(NOTE_CHARS_MAX).collect::<String>())
+    let note = for_the_log(&said);
+    said.message = format!("the provider `{provider}` {ours}");
+    said.into_fault(provider, 0).note(note)
+}
+
+/// What a log may hold of a provider's words: its status and its error's name. The sentence may quote what the caller wrote.
+fn for_the_log(said: &UpstreamFault) -> String {
+    let is_name =
+        |word: &&str| word.len() <= NAME_BYTES_MAX && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_uppercase() || b == b'_');
+    let name = [&said.provider_code, &said.provider_type].into_iter().flatten().map(String::as_str).find(is_name);
+    format!("the provider answered {}, {}", said.status.map_or("nothing".to_owned(), |s| s.to_string()), name.unwrap_or("unnamed"))
 }
 
 /// What a provider said of the organization's own key or account, which is the caller's to mend, not the operator's.

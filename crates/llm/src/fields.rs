@@ -194,6 +194,16 @@ pub(crate) fn whole_number(value: &Value) -> Option<u64> {
     })
 }
 
+/// Where an answer cannot be read. The parser's own words quote the answer, which must not reach a log.
+pub fn unreadable_at(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Syntax => "no JSON",
+        serde_json::error::Category::Eof => "cut off",
+        serde_json::error::Category::Data | serde_json::error::Category::Io => "of another shape",
+    };
+    format!("{what} at line {}, column {}", error.line(), error.column())
+}
+
 /// Reads a count where it lies, without making a tree of it.
 struct Count;
 

@@ -169,14 +169,17 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application/json") || (kind.len() > 5 && kind.to_ascii_lowercase().ends_with("+json"))
 }
 
-/// The one place where faults are logged and answered.
+/// The one place where faults are logged and answered. The sentence is for the caller alone: it may quote the request, or
+/// what a provider said of it.
 fn refuse(fault: &Fault, dialect: Dialect, id: RequestId) -> Response<Body> {
     let code = fault.code();
     let status = service::http_status::of(code);
+    let provider = fault.upstream_detail().map_or("", |detail| &detail.provider);
     if status.is_server_error() {
-        tracing::error!(code = code.as_str(), call.id = %id, cause = fault.chain(), "the call `{id}` failed: {}", fault.say());
+        tracing::error!(code = code.as_str(), provider, call.id = %id, cause = fault.chain(), "the call `{id}` failed");
     } else {
-        tracing::debug!(code = code.as_str(), call.id = %id, cause = fault.chain(), "the call `{id}` was refused: {}", fault.say());
+        let param = fault.wrong_param().unwrap_or_default();
+        tracing::debug!(code = code.as_str(), provider, param, call.id = %id, cause = fault.chain(), "the call `{id}` was refused");
     }
     let id = id.to_string();
     let body = dialect.codec().fault_write(status.as_u16(), fault, &id);

@@ -82,18 +82,18 @@ async fn read(gateway: &Gateway, mut body: Incoming, provider: &str) -> Result<B
     Ok(if parts.len() == 1 { parts.swap_remove(0) } else { Bytes::from(parts.concat()) })
 }
 
-fn unreadable(provider: &str, error: impl Into<domain::fault::Cause>) -> Fault {
+fn unreadable(provider: &str, error: &serde_json::Error) -> Fault {
     Fault::new(
         Code::UpstreamInvalidResponse,
         format!("the provider `{provider}` answered something that is no answer; try again, or name another model"),
     )
-    .because(error)
+    .note(llm::unreadable_at(error))
 }
 
 fn passed(open: &mut OpenCall, sides: Sides<'_>, bytes: Bytes) -> Result<Relayed, Fault> {
     let answer = Answer::read(&bytes).map_err(|error| {
         open.seen.complete = false;
-        unreadable(sides.provider, error)
+        unreadable(sides.provider, &error)
     })?;
     open.seen.usage = answer.usage;
     open.seen.finish = answer.finish.as_deref().map(str::to_owned);

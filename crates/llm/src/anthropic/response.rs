@@ -5,13 +5,14 @@ use serde_json::{Map, Value, json};
 
 use crate::chat::{ChatReply, Choice, Finish, FinishKind, PartKind, Rest};
 use crate::dialect::{Bill, Dialect};
+use crate::fields::unreadable_at;
 use crate::marks;
 
 use super::wire::{self, MessageIn, UsageOut};
 
 pub(super) fn read(body: &[u8]) -> Result<ChatReply, Fault> {
     let not_ours = |note: String| Fault::new(Code::UpstreamInvalidResponse, "the provider's answer is not an Anthropic message").note(note);
-    let message: MessageIn = serde_json::from_slice(body).map_err(|error| not_ours(error.to_string()))?;
+    let message: MessageIn = serde_json::from_slice(body).map_err(|error| not_ours(unreadable_at(&error)))?;
     if let Some(error) = message.error.as_ref().filter(|error| !error.is_null()) {
         return Err(super::fault::from_error(0, error).into_fault("", 1));
     }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::chat::{ChatReply, Choice, Finish, FinishKind, Part, PartKind, Rest, ToolCall};
 use crate::dialect::{Bill, Dialect};
+use crate::fields::unreadable_at;
 use crate::marks;
 
 use super::wire::{self, CandidateIn, FeedbackIn, FunctionCallIn, PartIn, ReplyIn, UsageOut};
@@ -13,7 +14,7 @@ use super::wire::{self, CandidateIn, FeedbackIn, FunctionCallIn, PartIn, ReplyIn
 pub(super) fn read(body: &[u8]) -> Result<ChatReply, Fault> {
     let not_ours =
         |note: String| Fault::new(Code::UpstreamInvalidResponse, "the provider's answer is not a generateContent response").note(note);
-    let reply: ReplyIn = serde_json::from_slice(body).map_err(|error| not_ours(error.to_string()))?;
+    let reply: ReplyIn = serde_json::from_slice(body).map_err(|error| not_ours(unreadable_at(&error)))?;
     if let Some(error) = reply.error.as_ref().filter(|error| !error.is_null()) {
         return Err(super::fault::from_error(0, error).into_fault("", 1));
     }

@@ -5,14 +5,14 @@ use serde_json::{Map, Value, json};
 
 use crate::chat::{Annotation, ChatReply, Choice, Finish, FinishKind, Media, Part, PartKind, Signature, Thinking, ToolCall};
 use crate::dialect::{Bill, Dialect};
-use crate::fields::whole_number;
+use crate::fields::{unreadable_at, whole_number};
 use crate::{marks, media};
 
 use super::wire::{self, ChoiceIn, ChoiceOut, MessageIn, ReplyIn, ReplyOut, UsageOut};
 
 pub(super) fn read(body: &[u8]) -> Result<ChatReply, Fault> {
     let not_ours = |note: String| Fault::new(Code::UpstreamInvalidResponse, "the provider's answer is not a chat completion").note(note);
-    let reply: ReplyIn = serde_json::from_slice(body).map_err(|error| not_ours(error.to_string()))?;
+    let reply: ReplyIn = serde_json::from_slice(body).map_err(|error| not_ours(unreadable_at(&error)))?;
     if let Some(error) = reply.error.as_ref().filter(|error| !error.is_null()) {
         return Err(super::fault::from_error(0, error).into_fault("", 1));
     }
