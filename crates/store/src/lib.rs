@@ -18,6 +18,7 @@
 
 mod api_key;
 mod api_key_change;
+mod audit;
 mod bootstrap;
 mod caller;
 mod change;
@@ -40,6 +41,7 @@ pub use api_key::{
     ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_used,
 };
 pub use api_key_change::{ApiKeyRotate, ApiKeyUpdate, api_key_rotate, api_key_update};
+pub use audit::{Actor, AuditFilter, AuditRow, Author, audit_list};
 pub use bootstrap::{Bootstrap, BootstrapState, Bootstrapped, bootstrap, bootstrap_state};
 pub use caller::{CallerRow, caller_by_key_hash};
 pub use change::{ChangeRow, changes_after, revision_latest};
@@ -68,12 +70,13 @@ pub use provider_key::{
     provider_key_get, provider_key_list, provider_key_tested, provider_key_update, provider_keys_sealed,
 };
 pub use session::{
-    NewSession, SessionCallerRow, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list, session_revoke,
-    session_used,
+    NewSession, SessionCallerRow, SessionEnd, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list,
+    session_revoke, session_used,
 };
 pub use sign_up::{SignUp, SignedUp, sign_up};
 pub use words::{
-    ChangeKind, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, TransferKind, UsedMode,
+    ActorKind, AuditAction, ChangeKind, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role,
+    SubjectKind, TransferKind, UsedMode,
 };
 
 #[cfg(test)]

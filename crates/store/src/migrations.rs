@@ -10,6 +10,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (2, "ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
     (3, "session", include_str!("../../../migrations/sqlite/0003_session.sql")),
     (4, "provider_key", include_str!("../../../migrations/sqlite/0004_provider_key.sql")),
+    (6, "audit", include_str!("../../../migrations/sqlite/0006_audit.sql")),
 ];
 
 /// All steps for SQLite.

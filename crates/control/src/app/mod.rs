@@ -1,5 +1,6 @@
 //! What may be done and how: rules, ids and times, without HTTP and without SQL.
 
+pub mod audit;
 pub mod auth;
 pub mod bootstrap;
 pub mod caller;

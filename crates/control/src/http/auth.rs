@@ -242,12 +242,12 @@ pub(super) async fn log_in(
 #[utoipa::path(post, path = "/api/v1/auth/log-out", tag = "Log-in",
     responses((status = 204, description = "Logged out.")))]
 pub(super) async fn log_out(
-    Leaving(token): Leaving,
+    Leaving(visitor, token): Leaving,
     State(control): State<Arc<Control>>,
     _: NoParams,
 ) -> Result<(StatusCode, CookieHeader), Refused> {
     if let Some(token) = token {
-        control.log_out(&token).await?;
+        control.log_out(&visitor, &token).await?;
     }
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie::clear(control.front())?)]))
 }
@@ -266,12 +266,11 @@ pub(super) async fn session_get(who: LoggedIn, State(control): State<Arc<Control
     responses((status = 204, description = "Changed.")))]
 pub(super) async fn password_change(
     who: LoggedIn,
-    visitor: Visitor,
     State(control): State<Arc<Control>>,
     _: NoParams,
     input::Json(body): input::Json<PasswordIn>,
 ) -> Result<StatusCode, Refused> {
-    control.password_change(&visitor, &who, &body.current_password, &body.new_password).await?;
+    control.password_change(&who, &body.current_password, &body.new_password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

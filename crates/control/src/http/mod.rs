@@ -1,11 +1,13 @@
 //! `/api`: routes, and what is around all of them. Handlers parse, call `app` and render.
 
+mod audit;
 mod auth;
 mod call_out;
 pub(crate) mod caller;
 mod calls;
 mod cookie;
 mod credits;
+mod csv;
 mod docs;
 mod docs_schema;
 mod edge;
@@ -71,6 +73,8 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(provider_keys::provider_key_test))
         .routes(routes!(projects::project_list))
         .routes(routes!(projects::project_get, projects::project_update))
+        .routes(routes!(audit::audit_list))
+        .routes(routes!(audit::audit_export))
         .split_for_parts();
     (router, openapi::finished(document))
 }

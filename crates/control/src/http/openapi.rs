@@ -36,6 +36,7 @@ const REFUSED: &str = "Refused";
         (name = "Credits", description = "What the organization can spend."),
         (name = "API keys", description = "Keys that call `/v1`."),
         (name = "Provider keys", description = "Own keys at providers, sealed when they are saved."),
+        (name = "Audit", description = "Who changed what, from where, and when."),
         (name = "Projects", description = "Projects hold keys and settings."),
     ),
     components(schemas(Problem))

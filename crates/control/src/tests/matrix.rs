@@ -14,7 +14,7 @@ use store::{DataKeyRow, NewApiKey, NewProviderKey, NewSession, ProviderKeySecret
 use uuid::Uuid;
 
 use crate::tests::browser::Browser;
-use crate::tests::world::{DAY, Tenant, World, call, hash, request};
+use crate::tests::world::{DAY, Tenant, World, author, call, hash, request};
 
 /// What a route asks of its caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +87,8 @@ const LINES: &[Line] = &[
         Some(|_| json!({"provider": "openai", "key": "sk-0123456789abcdef"})),
         200,
     ),
+    ("GET", "/api/v1/audit", Needs::Admin, Thing::Nothing, None, 200),
+    ("GET", "/api/v1/audit/export", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/projects", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/projects/{id}", Needs::Member, Thing::Project, None, 200),
     ("PATCH", "/api/v1/projects/{id}", Needs::Admin, Thing::Project, Some(|_| json!({"cache_enabled": true})), 200),
@@ -210,7 +212,7 @@ impl Cast {
         let (address, user_agent, now) = (String::new(), String::new(), service::clock::now());
         let session = NewSession { id, person, organization, hash: hash(token), address, user_agent, now };
         let all = SessionsKept { created_after: UnixMicros(0), used_after: UnixMicros(0), count: u32::MAX };
-        store::session_create(&self.world.db, &session, all).await.unwrap();
+        store::session_create(&self.world.db, &session, all, &author(DAY)).await.unwrap();
         id
     }
 
@@ -254,7 +256,7 @@ impl Cast {
             allowed_models: None,
             created_by: None,
         };
-        store::api_key_create(&self.world.db, &tenant.scope(), &key, UnixMicros(DAY)).await.unwrap();
+        store::api_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
         key.id
     }
 
@@ -269,7 +271,7 @@ impl Cast {
             secret: ProviderKeySecret { base_url, sealed, key_version: 1, prefix: String::new(), last4: String::new(), tested_at },
             created_by: tenant.user,
         };
-        store::provider_key_create(&self.world.db, &tenant.scope(), &key, UnixMicros(DAY)).await.unwrap();
+        store::provider_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
         key.id
     }
 }

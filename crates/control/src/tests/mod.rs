@@ -1,5 +1,6 @@
 //! The router on real stores in a folder of its own for each test.
 
+mod audit;
 mod auth;
 mod bootstrap;
 mod browser;

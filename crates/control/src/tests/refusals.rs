@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::{NewManagementKey, Role};
 
 use crate::http::openapi::PERSONAL;
-use crate::tests::world::{DAY, Tenant, World, hash};
+use crate::tests::world::{DAY, Tenant, World, author, hash};
 
 #[tokio::test]
 async fn every_route_refuses_an_anonymous_call_and_an_unknown_parameter() {
@@ -68,7 +68,7 @@ async fn a_key_whose_ground_is_gone_is_refused() {
         expires_at: Some(domain::UnixMicros(DAY)),
         ..world.first.new_management_key()
     };
-    store::management_key_create(&world.db, &world.first.scope(), &row, domain::UnixMicros(DAY)).await.unwrap();
+    store::management_key_create(&world.db, &world.first.scope(), &row, &author(DAY)).await.unwrap();
     asked(expired).await.refused(401, "expired_api_key");
 
     world.sql("UPDATE organization SET status = 'suspended' WHERE name = 'Other 2'").await;
@@ -82,7 +82,7 @@ async fn a_key_whose_ground_is_gone_is_refused() {
 }
 
 async fn revoke(world: &World, tenant: &Tenant) {
-    store::management_key_revoke(&world.db, &tenant.scope(), tenant.management_key_id, domain::UnixMicros(DAY)).await.unwrap();
+    store::management_key_revoke(&world.db, &tenant.scope(), tenant.management_key_id, &author(DAY)).await.unwrap();
 }
 
 #[tokio::test]

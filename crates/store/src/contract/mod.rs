@@ -1,6 +1,7 @@
 //! What every backend must do. Each test takes an empty, migrated [`Db`](crate::Db); the macro at the end runs all of
 //! them on each backend.
 
+mod audit;
 mod directory;
 mod epochs;
 mod leases;
@@ -27,6 +28,12 @@ macro_rules! contract {
 }
 
 contract! { sqlite => super::world::sqlite;
+    audit:
+        a_change_leaves_one_line
+        a_change_that_fails_leaves_none
+        the_log_is_its_organizations
+        the_log_is_filtered_and_paged
+        nobody_rewrites_the_log;
     directory:
         a_bootstrap_makes_everything_once
         bootstraps_at_once_make_one_instance
