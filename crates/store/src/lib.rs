@@ -27,6 +27,7 @@ mod db;
 mod error;
 mod ledger;
 mod management_key;
+mod member;
 mod migrations;
 mod organization;
 mod person;
@@ -59,7 +60,11 @@ pub use management_key::{
     ManagementCallerRow, ManagementKeyRow, NewManagementKey, management_caller_by_key_hash, management_key_create, management_key_list,
     management_key_revoke,
 };
-pub use organization::{OrganizationRow, organization_get};
+pub use member::{
+    MemberChange, MemberPersonRow, MemberRemove, NewOrganization, member_list, member_remove, member_role_set, organization_create,
+    ownership_transfer, session_switch,
+};
+pub use organization::{OrganizationRow, organization_get, organization_rename};
 pub use person::{
     MemberRow, MembershipRow, PersonRow, member_get, memberships_of, operator_first, people_count, person_by_email, person_get,
     person_password_set,

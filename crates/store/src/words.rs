@@ -89,6 +89,8 @@ words! {
         Person => "person",
         /// A browser that is logged in.
         Session => "session",
+        /// Somebody as a member of the organization.
+        Member => "member",
         /// The organization itself.
         Organization => "organization",
         /// A project.
@@ -116,6 +118,20 @@ words! {
         PasswordChanged => "person.password_changed",
         /// A person ended a session.
         SessionRevoked => "session.revoked",
+        /// A person let a session show another organization.
+        SessionSwitched => "session.switched",
+        /// A further organization was made.
+        OrganizationCreated => "organization.created",
+        /// Its name changed.
+        OrganizationChanged => "organization.changed",
+        /// A member may do other things.
+        MemberRoleChanged => "member.role_changed",
+        /// A member was made to go.
+        MemberRemoved => "member.removed",
+        /// A member went.
+        MemberLeft => "member.left",
+        /// An owner made another member owner instead.
+        OwnershipTransferred => "organization.transferred",
         /// A fresh API key.
         ApiKeyCreated => "api_key.created",
         /// Another product's key was taken over.

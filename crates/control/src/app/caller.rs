@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use store::{Actor, Author, KeyStatus, ManagementCallerRow, MemberRow, OrganizationStatus, Role, SessionCallerRow};
 
 use crate::app::auth::Visitor;
+use crate::app::rights::Right;
 use crate::app::{Control, ask};
 
 /// How somebody came in.
@@ -79,6 +80,12 @@ impl LoggedIn {
         self.row.is_operator
     }
 
+    /// The same session, showing another organization.
+    pub(crate) const fn showing(mut self, organization: OrganizationId) -> Self {
+        self.row.organization = organization;
+        self
+    }
+
     /// What the session shows unless asked for another. Membership is not proven by it.
     pub const fn organization(&self) -> OrganizationId {
         self.row.organization
@@ -132,6 +139,11 @@ impl Management {
         self.visitor.author(actor, at)
     }
 
+    /// What that person may do here.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
     /// A logged-in person in an organization whose member they were just found to be.
     pub(super) fn of_member(caller: &LoggedIn, organization: OrganizationId, row: MemberRow) -> Result<Self, Fault> {
         not_suspended(row.status, caller.is_operator())?;
@@ -148,20 +160,24 @@ impl Management {
     }
 }
 
-/// May also make and revoke API keys: an owner, admin or developer.
+/// May also make and revoke API keys: [`Right::Develop`].
 #[derive(Debug, Clone)]
 pub struct Developer(Management);
 
-/// May also change projects: an owner or admin.
+/// May also change how the organization works: [`Right::Administer`].
 #[derive(Debug, Clone)]
 pub struct Admin(Management);
+
+/// May also give the organization away: [`Right::Own`].
+#[derive(Debug, Clone)]
+pub struct Owner(Management);
 
 /// Runs the instance.
 #[derive(Debug, Clone)]
 pub struct Operator(Management);
 
 macro_rules! narrower {
-    ($($proof:ident, $allowed:expr, $say:literal;)*) => {$(
+    ($($proof:ident, $allowed:expr, $say:expr;)*) => {$(
         impl $proof {
             /// What is proven of every caller.
             pub const fn management(&self) -> &Management {
@@ -181,12 +197,10 @@ macro_rules! narrower {
 }
 
 narrower! {
-    Developer, |caller| matches!(caller.role, Role::Owner | Role::Admin | Role::Developer),
-        "this needs an owner, admin or developer of the organization";
-    Admin, |caller| matches!(caller.role, Role::Owner | Role::Admin),
-        "this needs an owner or admin of the organization";
-    Operator, |caller| caller.is_operator,
-        "this needs an operator of this instance";
+    Developer, |caller| Right::Develop.is_of(caller.role), Right::Develop.line().needs;
+    Admin, |caller| Right::Administer.is_of(caller.role), Right::Administer.line().needs;
+    Owner, |caller| Right::Own.is_of(caller.role), Right::Own.line().needs;
+    Operator, |caller| caller.is_operator, "this needs an operator of this instance";
 }
 
 impl Operator {

@@ -10,8 +10,11 @@ pub mod front;
 pub mod key_change;
 pub mod key_check;
 pub mod keys;
+pub mod members;
+pub mod organizations;
 pub mod projects;
 pub mod provider_keys;
+pub mod rights;
 pub mod sessions;
 pub mod usage;
 

@@ -99,9 +99,9 @@ pub(super) struct PasswordIn {
 }
 
 /// What a member may do in an organization.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum RoleOut {
+pub(super) enum RoleInOut {
     /// Everything.
     Owner,
     /// Everything but ownership.
@@ -114,7 +114,7 @@ pub(super) enum RoleOut {
     Viewer,
 }
 
-impl From<Role> for RoleOut {
+impl From<Role> for RoleInOut {
     fn from(role: Role) -> Self {
         match role {
             Role::Owner => Self::Owner,
@@ -122,6 +122,18 @@ impl From<Role> for RoleOut {
             Role::Billing => Self::Billing,
             Role::Developer => Self::Developer,
             Role::Viewer => Self::Viewer,
+        }
+    }
+}
+
+impl From<RoleInOut> for Role {
+    fn from(role: RoleInOut) -> Self {
+        match role {
+            RoleInOut::Owner => Self::Owner,
+            RoleInOut::Admin => Self::Admin,
+            RoleInOut::Billing => Self::Billing,
+            RoleInOut::Developer => Self::Developer,
+            RoleInOut::Viewer => Self::Viewer,
         }
     }
 }
@@ -148,7 +160,7 @@ pub(super) struct MembershipOut {
     #[schema(example = "Ada's organization")]
     name: String,
     #[schema(inline)]
-    role: RoleOut,
+    role: RoleInOut,
 }
 
 impl From<MembershipRow> for MembershipOut {

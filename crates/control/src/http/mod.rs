@@ -14,7 +14,9 @@ mod edge;
 mod input;
 mod key_change;
 mod keys;
+mod members;
 pub(crate) mod openapi;
+mod organizations;
 mod output;
 mod projects;
 mod provider_keys;
@@ -56,7 +58,7 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(auth::sign_up))
         .routes(routes!(auth::log_in))
         .routes(routes!(auth::log_out))
-        .routes(routes!(auth::session_get))
+        .routes(routes!(auth::session_get, organizations::session_switch))
         .routes(routes!(auth::password_change))
         .routes(routes!(sessions::session_list))
         .routes(routes!(sessions::session_revoke))
@@ -73,6 +75,12 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(provider_keys::provider_key_test))
         .routes(routes!(projects::project_list))
         .routes(routes!(projects::project_get, projects::project_update))
+        .routes(routes!(organizations::organization_list, organizations::organization_create))
+        .routes(routes!(organizations::organization_get, organizations::organization_update))
+        .routes(routes!(members::ownership_transfer))
+        .routes(routes!(members::member_leave))
+        .routes(routes!(members::member_list))
+        .routes(routes!(members::member_update, members::member_remove))
         .routes(routes!(audit::audit_list))
         .routes(routes!(audit::audit_export))
         .split_for_parts();

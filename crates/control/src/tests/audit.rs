@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
+use domain::{OrgScope, OrganizationId};
 use serde_json::{Value, json};
-use store::Role;
+use store::{AuditFilter, Role};
 
 use crate::tests::browser::{Browser, PASSWORD};
 use crate::tests::world::World;
@@ -19,40 +20,53 @@ struct Walk {
     world: World,
     ada: Browser,
     walked: BTreeSet<(String, String)>,
+    organizations: BTreeSet<OrganizationId>,
     secrets: Vec<String>,
 }
 
 impl Walk {
     async fn begin() -> Self {
         let world = World::deserted(|_| {}).await;
-        let mut walk = Self { world, ada: Browser::default(), walked: BTreeSet::new(), secrets: vec![CANARY.to_owned()] };
+        let mut walk = Self {
+            world,
+            ada: Browser::default(),
+            walked: BTreeSet::new(),
+            organizations: BTreeSet::new(),
+            secrets: vec![CANARY.to_owned()],
+        };
         let body = json!({"email": "ada@example.com", "password": CANARY, "name": "Ada"});
         walk.step("POST", "/api/v1/auth/sign-up", "", Some(body), 201, Some("person.signed_up")).await;
         walk
     }
 
-    async fn lines(&mut self) -> Vec<Value> {
-        if self.ada.cookie.is_none() {
-            return Vec::new();
+    /// The actions of all lines of all organizations that Ada was ever seen in, oldest first in each.
+    async fn lines(&mut self) -> Vec<(OrganizationId, i64, &'static str)> {
+        if let Some(ada) = store::person_by_email(&self.world.db, "ada@example.com").await.unwrap() {
+            let memberships = store::memberships_of(&self.world.db, ada.id).await.unwrap();
+            self.organizations.extend(memberships.iter().map(|membership| membership.organization));
         }
-        let reply = self.ada.get(&self.world, &format!("{AUDIT}?limit=200")).await.ok(200);
-        reply["data"].as_array().unwrap().clone()
+        let mut lines = Vec::new();
+        for organization in &self.organizations {
+            #[expect(clippy::disallowed_methods, reason = "a test looks everywhere")]
+            let scope = OrgScope::proven(*organization);
+            let rows = store::audit_list(&self.world.db, &scope, &AuditFilter::default(), None, 1_000).await.unwrap();
+            lines.extend(rows.iter().map(|row| (*organization, row.number, row.action.as_str())));
+        }
+        lines
     }
 
     /// One request. It leaves one line with this action, or none.
     async fn step(&mut self, method: &str, route: &str, id: &str, body: Option<Value>, status: u16, action: Option<&str>) -> Value {
-        let before = self.lines().await.len();
+        let before = self.lines().await;
         let reply = self.ada.send(&self.world, method.parse().unwrap(), &route.replace("{id}", id), body).await;
         self.secrets.extend(self.ada.cookie.iter().filter_map(|cookie| Some(cookie.split_once('=')?.1.to_owned())));
         self.secrets.extend(reply.body["key"].as_str().map(str::to_owned));
         let answer = reply.ok(status);
         let route_key = (method.to_owned(), route.to_owned());
         assert!(self.walked.insert(route_key), "{method} {route} is walked twice");
-        if route != "/api/v1/auth/log-out" {
-            let lines = self.lines().await;
-            let new: Vec<_> = lines[..lines.len() - before].iter().map(|line| line["action"].as_str().unwrap()).collect();
-            assert_eq!(new, action.into_iter().collect::<Vec<_>>(), "{method} {route}");
-        }
+        let after = self.lines().await;
+        let new: Vec<_> = after.iter().filter(|line| !before.contains(line)).map(|line| line.2).collect();
+        assert_eq!(new, action.into_iter().collect::<Vec<_>>(), "{method} {route}");
         answer
     }
 }
@@ -92,6 +106,33 @@ async fn account_walk(walk: &mut Walk) {
     walk.step("POST", "/api/v1/auth/log-in", "", Some(log_in), 200, Some("person.logged_in")).await;
 }
 
+async fn organizations_walk(walk: &mut Walk) {
+    let session = "/api/v1/auth/session";
+    let first = text(&walk.ada.get(&walk.world, session).await.ok(200)["organization_id"]);
+    let mut bob = Browser::default();
+    let bob_id = text(&bob.sign_up(&walk.world, "bob@example.com").await["user"]["id"]);
+    let mut carl = Browser::default();
+    let carl_id = text(&carl.sign_up(&walk.world, "carl@example.com").await["user"]["id"]);
+    let name = Some(json!({"name": "Further"}));
+    let further = walk.step("POST", "/api/v1/organizations", "", name.clone(), 201, Some("organization.created")).await;
+    let further = text(&further["id"]);
+    for user in [&bob_id, &carl_id] {
+        walk.world.sql(&format!("INSERT INTO member VALUES ('{further}', '{user}', 'developer', 1)")).await;
+    }
+    let switch = Some(json!({"organization_id": further}));
+    walk.step("PATCH", session, "", switch.clone(), 200, Some("session.switched")).await;
+    let name = Some(json!({"name": "Renamed"}));
+    walk.step("PATCH", "/api/v1/organization", "", name, 200, Some("organization.changed")).await;
+    let role = Some(json!({"role": "admin"}));
+    walk.step("PATCH", "/api/v1/members/{id}", &bob_id, role, 200, Some("member.role_changed")).await;
+    walk.step("DELETE", "/api/v1/members/{id}", &carl_id, None, 204, Some("member.removed")).await;
+    let to = Some(json!({"user_id": bob_id}));
+    walk.step("POST", "/api/v1/organization/transfer", "", to, 204, Some("organization.transferred")).await;
+    walk.step("POST", "/api/v1/organizations/leave", "", switch, 204, Some("member.left")).await;
+    let back = json!({"organization_id": first});
+    walk.ada.send(&walk.world, Method::PATCH, session, Some(back)).await.ok(200);
+}
+
 #[tokio::test]
 async fn every_route_that_changes_something_leaves_one_line_without_a_secret() {
     let mut walk = Walk::begin().await;
@@ -103,16 +144,12 @@ async fn every_route_that_changes_something_leaves_one_line_without_a_secret() {
     walk.step("PATCH", "/api/v1/projects/{id}", &project, change, 200, Some("project.changed")).await;
     let grant = Some(json!({"amount_usd": "1", "reason": "gift"}));
     walk.step("POST", "/api/v1/credits/grants", "", grant, 201, Some("credits.granted")).await;
+    organizations_walk(&mut walk).await;
     account_walk(&mut walk).await;
 
     let log = walk.ada.get(&walk.world, &format!("{AUDIT}?limit=200")).await.text;
     let csv = walk.ada.get(&walk.world, EXPORT).await.text;
     walk.step("POST", "/api/v1/auth/log-out", "", None, 204, Some("person.logged_out")).await;
-    let mut again = Browser::default();
-    again.log_in(&walk.world, "ada@example.com", &format!("{CANARY}-other")).await.ok(200);
-    let last = again.get(&walk.world, &format!("{AUDIT}?limit=2")).await.ok(200);
-    assert_eq!(last["data"][1]["action"], "person.logged_out");
-
     for secret in &walk.secrets {
         assert!(secret.len() > 20 && !log.contains(secret) && !csv.contains(secret), "the audit log shows a secret");
     }

@@ -29,6 +29,8 @@ enum Needs {
     Developer,
     /// An owner or admin.
     Admin,
+    /// An owner.
+    Owner,
     /// Who runs the instance.
     Operator,
 }
@@ -38,6 +40,7 @@ enum Needs {
 enum Thing {
     ApiKey,
     Call,
+    Member,
     Project,
     ProviderKey,
     Session,
@@ -87,6 +90,16 @@ const LINES: &[Line] = &[
         Some(|_| json!({"provider": "openai", "key": "sk-0123456789abcdef"})),
         200,
     ),
+    ("PATCH", "/api/v1/auth/session", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("GET", "/api/v1/organizations", Needs::Person, Thing::Nothing, None, 200),
+    ("POST", "/api/v1/organizations", Needs::Person, Thing::Nothing, Some(|n| json!({"name": format!("o {n}")})), 201),
+    ("GET", "/api/v1/organization", Needs::Member, Thing::Nothing, None, 200),
+    ("PATCH", "/api/v1/organization", Needs::Admin, Thing::Nothing, Some(|n| json!({"name": format!("o {n}")})), 200),
+    ("POST", "/api/v1/organization/transfer", Needs::Owner, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/organizations/leave", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("GET", "/api/v1/members", Needs::Member, Thing::Nothing, None, 200),
+    ("PATCH", "/api/v1/members/{id}", Needs::Admin, Thing::Member, Some(|_| json!({"role": "viewer"})), 200),
+    ("DELETE", "/api/v1/members/{id}", Needs::Admin, Thing::Member, None, 204),
     ("GET", "/api/v1/audit", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/audit/export", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/projects", Needs::Member, Thing::Nothing, None, 200),
@@ -233,6 +246,8 @@ impl Cast {
             Thing::ApiKey => self.api_key(tenant).await.to_string(),
             Thing::ProviderKey if nobodys => ProviderKeyId::from_uuid(self.uuid()).to_string(),
             Thing::ProviderKey => self.provider_key(tenant).await.to_string(),
+            Thing::Member if nobodys => UserId::from_uuid(self.uuid()).to_string(),
+            Thing::Member => self.member(tenant).await.to_string(),
             Thing::Session if nobodys => SessionId::from_uuid(self.uuid()).to_string(),
             Thing::Session => {
                 let of = if whose == Whose::Own { self.user(caller).unwrap_or(tenant.user) } else { tenant.user };
@@ -258,6 +273,15 @@ impl Cast {
         };
         store::api_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
         key.id
+    }
+
+    /// A developer of the tenant who does nothing.
+    async fn member(&self, tenant: &Tenant) -> UserId {
+        let (user, n) = (UserId::from_uuid(self.uuid()), self.next());
+        let columns = "id, email, password_hash, is_operator, created_at_us";
+        self.world.sql(&format!("INSERT INTO person ({columns}) VALUES ('{user}', 'member{n}@example.com', '$argon2id$', 0, {DAY})")).await;
+        self.world.sql(&format!("INSERT INTO member VALUES ('{}', '{user}', 'developer', {DAY})", tenant.organization)).await;
+        user
     }
 
     async fn provider_key(&self, tenant: &Tenant) -> ProviderKeyId {
@@ -302,6 +326,7 @@ fn wanted(&(_, _, needs, thing, _, let_in): &Line, caller: Caller, whose: Whose)
         Needs::Nobody | Needs::Person | Needs::Member => true,
         Needs::Developer => matches!(role, Role::Owner | Role::Admin | Role::Developer),
         Needs::Admin => matches!(role, Role::Owner | Role::Admin),
+        Needs::Owner => role == Role::Owner,
         Needs::Operator => caller == Caller::Operator,
     };
     if !may {
@@ -378,4 +403,55 @@ fn the_document_says_what_opens_each_route() {
         };
         assert_eq!(*security, wanted, "{method} {path}");
     }
+}
+
+/// Refresh: `LLMG_REFRESH=1 cargo test -p control matrix`.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test's own switch")]
+fn the_page_about_roles_says_what_the_code_says() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/roles.md");
+    let page = std::fs::read_to_string(&file).unwrap();
+    let mut current = between(&page, "rights", &rights_table());
+    current = between(&current, "routes", &routes_table());
+    if std::env::var("LLMG_REFRESH").is_ok() {
+        std::fs::write(&file, &current).unwrap();
+    } else {
+        assert!(page == current, "docs/roles.md is not what the code says; refresh it with `LLMG_REFRESH=1 cargo test -p control matrix`");
+    }
+}
+
+/// The page with another text between two marks.
+fn between(page: &str, mark: &str, text: &str) -> String {
+    let (begin, end) = (format!("<!-- {mark} -->\n"), format!("<!-- end of {mark} -->"));
+    let (head, rest) = page.split_once(&begin).unwrap();
+    let (_, tail) = rest.split_once(&end).unwrap();
+    format!("{head}{begin}{text}{end}{tail}")
+}
+
+fn rights_table() -> String {
+    let roles: Vec<_> = Role::ALL.iter().map(|role| role.as_str()).collect();
+    let mut text = format!("| right | {} | what |\n|---|{}---|\n", roles.join(" | "), "---|".repeat(roles.len()));
+    for line in crate::app::rights::TABLE {
+        let cells: Vec<_> = Role::ALL.iter().map(|role| if line.right.is_of(*role) { "yes" } else { "–" }).collect();
+        text.push_str(&format!("| {} | {} | {} |\n", line.name, cells.join(" | "), line.what));
+    }
+    text
+}
+
+/// What the cells above prove.
+fn routes_table() -> String {
+    let mut text = "| route | needs |\n|---|---|\n".to_owned();
+    for (method, path, needs, ..) in LINES {
+        let needs = match needs {
+            Needs::Nobody => "nothing",
+            Needs::Person => "a session",
+            Needs::Member => "look",
+            Needs::Developer => "develop",
+            Needs::Admin => "administer",
+            Needs::Owner => "own",
+            Needs::Operator => "an operator of the instance",
+        };
+        text.push_str(&format!("| {method} {path} | {needs} |\n"));
+    }
+    text
 }

@@ -9,6 +9,7 @@ mod credits;
 mod key_change;
 mod keys;
 mod matrix;
+mod members;
 mod projects;
 mod provider_keys;
 mod refusals;

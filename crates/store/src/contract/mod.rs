@@ -5,6 +5,7 @@ mod audit;
 mod directory;
 mod epochs;
 mod leases;
+mod members;
 mod money;
 mod people;
 mod posting;
@@ -54,6 +55,13 @@ contract! { sqlite => super::world::sqlite;
         a_session_opens_until_it_ends
         old_and_surplus_sessions_make_room
         another_password_ends_the_other_sessions;
+    members:
+        an_organization_keeps_an_owner
+        two_owners_who_leave_at_once_leave_one
+        an_organization_is_given_away
+        what_a_former_member_made_ends_as_told
+        members_are_not_seen_through_another_scope
+        a_person_makes_further_organizations;
     provider_keys:
         a_data_key_is_made_once
         provider_keys_live_in_their_organization
