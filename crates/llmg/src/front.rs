@@ -36,6 +36,7 @@ pub(crate) fn control_settings(
         catalog: Arc::new(catalog),
         master_key: Some(Arc::new(instance.master_key(config).context("get the master key")?)),
         key_check: key_check(config),
+        outbox: Some(config.data_dir.join("outbox")),
         plain_providers: config.private_upstreams_allowed(),
     })
 }

@@ -25,7 +25,9 @@ mod change;
 mod data_key;
 mod db;
 mod error;
+mod invite;
 mod ledger;
+mod mail;
 mod management_key;
 mod member;
 mod migrations;
@@ -49,6 +51,7 @@ pub use change::{ChangeRow, changes_after, revision_latest};
 pub use data_key::{DataKeyRow, data_key_create, data_key_get};
 pub use db::{Db, OpenOptions};
 pub use error::StoreError;
+pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
 pub use ledger::{
     Account, Balance, Correction, CrashLoss, CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind,
     LeaseExtend, LeaseGrant, LeaseGranted, LeaseReturn, LeaseReturned, LeaseRow, LogOffset, Overshoot, PostBatch, Posted, PostedEvent,
@@ -56,6 +59,7 @@ pub use ledger::{
     epochs_open, lease_extend, lease_get, lease_grant, lease_return, leases_close_epoch, leases_open, ledger_offsets, ledger_prove,
     ledger_totals, ledger_totals_by_epoch, ledger_totals_by_org, post_batch, transfers_list, watermarks_list,
 };
+pub use mail::{MailRow, mail_list};
 pub use management_key::{
     ManagementCallerRow, ManagementKeyRow, NewManagementKey, management_caller_by_key_hash, management_key_create, management_key_list,
     management_key_revoke,
@@ -78,10 +82,10 @@ pub use session::{
     NewSession, SessionCallerRow, SessionEnd, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list,
     session_revoke, session_used,
 };
-pub use sign_up::{SignUp, SignedUp, sign_up};
+pub use sign_up::{SignUp, SignUpHome, SignedUp, sign_up};
 pub use words::{
-    ActorKind, AuditAction, ChangeKind, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role,
-    SubjectKind, TransferKind, UsedMode,
+    ActorKind, AuditAction, ChangeKind, InviteStatus, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode,
+    ProviderKeyStatus, Role, SubjectKind, TransferKind, UsedMode,
 };
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (3, "session", include_str!("../../../migrations/sqlite/0003_session.sql")),
     (4, "provider_key", include_str!("../../../migrations/sqlite/0004_provider_key.sql")),
     (6, "audit", include_str!("../../../migrations/sqlite/0006_audit.sql")),
+    (7, "invite", include_str!("../../../migrations/sqlite/0007_invite.sql")),
 ];
 
 /// All steps for SQLite.

@@ -1,12 +1,13 @@
 //! A person's first steps: an account with an organization and a project of its own.
 
-use domain::ids::TransferId;
+use domain::ids::{InviteId, TransferId};
 use domain::{NanoUsd, UnixMicros};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::audit::{Author, Trail};
-use crate::db::{Db, commit};
+use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::invite::invites_accept;
 use crate::ledger::{Account, CreditsGrant, credits_grant_in};
 use crate::organization::{OrganizationRow, organization_insert};
 use crate::person::{PersonRow, member_insert, person_insert};
@@ -19,11 +20,9 @@ use crate::words::{AuditAction, Role, SubjectKind};
 pub struct SignUp {
     /// Who. Whether they run the instance is decided in the transaction: the first person does, and nobody else.
     pub person: PersonRow,
-    /// Of which that person becomes owner.
-    pub organization: OrganizationRow,
-    /// Its first project.
-    pub project: ProjectRow,
-    /// The person's first session.
+    /// Where that person belongs.
+    pub home: SignUpHome,
+    /// The person's first session; it shows the home.
     pub session: NewSession,
     /// Refuse everybody but the first person.
     pub first_only: bool,
@@ -31,6 +30,21 @@ pub struct SignUp {
     pub starter_credit: NanoUsd,
     /// Id of its transfer.
     pub starter_transfer: TransferId,
+}
+
+/// Where a new person belongs.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+pub enum SignUpHome {
+    /// To an organization of their own, with a first project.
+    Own {
+        /// Of which that person becomes owner.
+        organization: OrganizationRow,
+        /// Its first project.
+        project: ProjectRow,
+    },
+    /// To the organization that invited them.
+    Invited(InviteId),
 }
 
 /// What a sign-up did.
@@ -44,7 +58,8 @@ pub enum SignedUp {
     Closed,
 }
 
-/// Makes a person, an organization and a project in one transaction, and begins a session. A taken address is a conflict.
+/// Makes a person with a home in one transaction, and begins a session. A taken address is a conflict; an invitation that
+/// cannot be accepted is not found.
 pub async fn sign_up(db: &Db, new: &SignUp, author: &Author) -> Result<SignedUp, StoreError> {
     let mut tx = db.begin_write().await?;
     let people: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM person").fetch_one(&mut *tx).await.act("count people")?;
@@ -52,11 +67,28 @@ pub async fn sign_up(db: &Db, new: &SignUp, author: &Author) -> Result<SignedUp,
     if new.first_only && !first {
         return Ok(SignedUp::Closed);
     }
-    let (organization, now) = (new.organization.id, new.person.created_at);
     person_insert(&mut tx, &PersonRow { is_operator: first, ..new.person.clone() }).await?;
-    organization_insert(&mut tx, &new.organization).await?;
-    member_insert(&mut tx, organization, new.person.id, Role::Owner, now).await?;
-    project_insert(&mut tx, &new.project).await?;
+    let after = match &new.home {
+        SignUpHome::Own { organization, project } => own_home(&mut tx, new, organization, project, first).await?,
+        SignUpHome::Invited(invite) => {
+            let invite = invites_accept(&mut tx, *invite, new.person.id, author).await?;
+            json!({ "invite_id": invite.id.to_string(), "role": invite.role.as_str() })
+        }
+    };
+    let all = SessionsKept { created_after: UnixMicros(i64::MIN), used_after: UnixMicros(i64::MIN), count: u32::MAX };
+    session_insert(&mut tx, &new.session, all).await?;
+    let subject = (SubjectKind::Person, new.person.id.to_string());
+    let audit = session_audit(new.session.organization, AuditAction::SignedUp, subject, after);
+    commit(tx, "sign up", Trail::Audit(author, audit)).await?;
+    Ok(if first { SignedUp::First } else { SignedUp::Further })
+}
+
+/// An organization with a project, and for the first person of an instance a starter credit; answers for the audit log.
+async fn own_home(tx: &mut Tx, new: &SignUp, own: &OrganizationRow, project: &ProjectRow, first: bool) -> Result<Value, StoreError> {
+    let now = new.person.created_at;
+    organization_insert(tx, own).await?;
+    member_insert(tx, own.id, new.person.id, Role::Owner, now).await?;
+    project_insert(tx, project).await?;
     if first && new.starter_credit > NanoUsd::ZERO {
         let starter = CreditsGrant {
             transfer: new.starter_transfer,
@@ -66,16 +98,9 @@ pub async fn sign_up(db: &Db, new: &SignUp, author: &Author) -> Result<SignedUp,
             author: "sign-up".to_owned(),
             now,
         };
-        credits_grant_in(&mut tx, organization, &starter).await?;
+        credits_grant_in(tx, own.id, &starter).await?;
     }
-    let all = SessionsKept { created_after: UnixMicros(i64::MIN), used_after: UnixMicros(i64::MIN), count: u32::MAX };
-    session_insert(&mut tx, &new.session, all).await?;
-    let after = json!({
-        "organization_id": organization.to_string(), "name": new.organization.name, "project_id": new.project.id.to_string(),
-        "session_id": new.session.id.to_string(), "is_operator": first,
-    });
-    let subject = (SubjectKind::Person, new.person.id.to_string());
-    let new = session_audit(organization, AuditAction::SignedUp, subject, after);
-    commit(tx, "sign up", Trail::Audit(author, new)).await?;
-    Ok(if first { SignedUp::First } else { SignedUp::Further })
+    Ok(json!({
+        "organization_id": own.id.to_string(), "name": own.name, "project_id": project.id.to_string(), "is_operator": first,
+    }))
 }

@@ -74,6 +74,15 @@ words! {
         /// Looking.
         Viewer => "viewer",
     }
+    /// What became of an invitation.
+    InviteStatus {
+        /// It waits, until it expires.
+        Pending => "pending",
+        /// Somebody came.
+        Accepted => "accepted",
+        /// It was taken back, or a later one replaced it.
+        Revoked => "revoked",
+    }
     /// What kind of actor did something.
     ActorKind {
         /// Somebody with an account.
@@ -91,6 +100,8 @@ words! {
         Session => "session",
         /// Somebody as a member of the organization.
         Member => "member",
+        /// An invitation.
+        Invite => "invite",
         /// The organization itself.
         Organization => "organization",
         /// A project.
@@ -132,6 +143,12 @@ words! {
         MemberLeft => "member.left",
         /// An owner made another member owner instead.
         OwnershipTransferred => "organization.transferred",
+        /// Somebody was invited.
+        InviteCreated => "invite.created",
+        /// An invitation was taken back.
+        InviteRevoked => "invite.revoked",
+        /// Somebody who has an account came in.
+        InviteAccepted => "invite.accepted",
         /// A fresh API key.
         ApiKeyCreated => "api_key.created",
         /// Another product's key was taken over.

@@ -8,12 +8,13 @@ use service::config::Signup;
 use service::{clock, random};
 use store::{
     Actor, Author, MembershipRow, NewSession, OrganizationRow, OrganizationStatus, PersonRow, ProjectMode, ProjectRow, SessionEnd, SignUp,
-    SignedUp,
+    SignUpHome, SignedUp,
 };
 use tokio::time::Instant;
 
 use crate::app::bootstrap::{CACHE_TTL_SECONDS, PLAN};
 use crate::app::caller::{LoggedIn, key_hash};
+use crate::app::invites::not_open;
 use crate::app::sessions::{self, Token};
 use crate::app::{Control, ask, checks};
 
@@ -60,6 +61,8 @@ pub struct SignUpNew {
     pub password: Secret<String>,
     /// For display; without it, the address's first part.
     pub name: Option<String>,
+    /// Brings the person into the organization that invited them.
+    pub invite: Option<Secret<String>>,
 }
 
 /// A session that just began.
@@ -104,19 +107,38 @@ impl Control {
         checks::password(new.password.expose())?;
         let given = new.name.as_deref().map(|name| checks::name("name", name)).transpose()?;
         drop(self.attempts.take_address(visitor.address, Instant::now())?);
-        let first_only = self.settings.signup != Signup::Open;
+        let invite = match &new.invite {
+            Some(token) if matches!(self.settings.signup, Signup::Open | Signup::Invite) => Some(self.invite_of(token, &email).await?),
+            Some(_) => return Err(self.signup_closed()),
+            None => None,
+        };
+        let first_only = self.settings.signup != Signup::Open && invite.is_none();
         if first_only && !self.door().await?.first {
             return Err(self.signup_closed());
         }
         let password_hash = self.passwords.hash(&new.password).await?;
-        let token = Token::fresh()?;
-        let sign_up = self.sign_up_rows(email, given, password_hash, first_only, visitor, &token);
-        let (user, organization) = (sign_up.person.id, sign_up.organization.id);
-        let author = visitor.author(Actor::Person(user), sign_up.person.created_at);
+        let now = clock::now();
+        let shown = given.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
+        let (organization, home) = match &invite {
+            Some(invite) => (invite.organization, SignUpHome::Invited(invite.id)),
+            None => own_home(&shown, now),
+        };
+        let (token, user) = (Token::fresh()?, UserId::from_uuid(random::uuid()));
+        let session = new_session(visitor, &token, user, organization, now);
+        let person = PersonRow { id: user, email, name: shown, password_hash, is_operator: false, created_at: now };
+        let sign_up = SignUp {
+            person,
+            home,
+            session,
+            first_only,
+            starter_credit: self.settings.starter_credit,
+            starter_transfer: TransferId::from_uuid(random::uuid()),
+        };
+        let author = visitor.author(Actor::Person(user), now);
         let made = ask::store(Code::DirectoryUnavailable, store::sign_up(&self.db, &sign_up, &author)).await;
         let made = made.map_err(|fault| match fault.code() {
             Code::Conflict => Fault::new(Code::Conflict, "there is an account with this e-mail address; log in instead").param("email"),
-            _ => fault,
+            _ => not_open(&fault).unwrap_or(fault),
         })?;
         if made == SignedUp::Closed {
             return Err(self.signup_closed());
@@ -126,7 +148,13 @@ impl Control {
     }
 
     /// Begins a session, with a new token. The answer never says whether there is such an account, nor does its time.
-    pub async fn log_in(&self, visitor: &Visitor, email: &str, password: &Secret<String>) -> Result<Opened, Fault> {
+    pub async fn log_in(
+        &self,
+        visitor: &Visitor,
+        email: &str,
+        password: &Secret<String>,
+        invite: Option<&Secret<String>>,
+    ) -> Result<Opened, Fault> {
         let email = checks::email(email)?;
         checks::password_given("password", password.expose())?;
         let taken = self.attempts.take(visitor.address, &email, Instant::now())?;
@@ -138,10 +166,26 @@ impl Control {
             return Err(Fault::new(Code::InvalidCredentials, "the e-mail address and the password do not fit together"));
         };
         self.attempts.give_back(taken);
-        let memberships = ask::store(Code::DirectoryUnavailable, store::memberships_of(&self.db, person.id)).await?;
-        let first = memberships.first().map(|membership| membership.organization);
-        let organization = first.ok_or_else(|| Fault::new(Code::PermissionDenied, "this person belongs to no organization any more"))?;
+        let organization = match invite {
+            Some(token) => {
+                let invite = self.invite_of(token, &person.email).await?;
+                let author = visitor.author(Actor::Person(person.id), clock::now());
+                let accepted = store::invite_accept(&self.db, invite.id, person.id, &author);
+                let accepted = ask::store(Code::DirectoryUnavailable, accepted).await;
+                accepted.map_err(|fault| not_open(&fault).unwrap_or(fault))?.organization
+            }
+            None => self.first_organization(person.id).await?,
+        };
         self.session_open(visitor, person.id, organization).await
+    }
+
+    async fn first_organization(&self, person: UserId) -> Result<OrganizationId, Fault> {
+        let memberships = ask::store(Code::DirectoryUnavailable, store::memberships_of(&self.db, person)).await?;
+        let first = memberships.first().map(|membership| membership.organization);
+        first.ok_or_else(|| {
+            let say = "you belong to no organization any more: ask a member to invite you, and log in with that invitation";
+            Fault::new(Code::PermissionDenied, say)
+        })
     }
 
     /// Ends the session whose token this is, if there is one.
@@ -197,52 +241,36 @@ impl Control {
 
     fn signup_closed(&self) -> Fault {
         let say = match self.settings.signup {
-            Signup::Invite => "sign-up is by invitation, and invitations cannot be made yet; ask the operator of this instance",
+            Signup::Invite => "sign-up is by invitation: ask a member to invite you, and open the address in the letter",
             Signup::Domain => "sign-up is for verified domains, and domains cannot be verified yet; ask the operator of this instance",
             Signup::Open | Signup::Closed => "sign-up is closed on this instance; ask its operator",
         };
         Fault::new(Code::PermissionDenied, say)
     }
+}
 
-    fn sign_up_rows(
-        &self,
-        email: String,
-        name: Option<String>,
-        password_hash: String,
-        first_only: bool,
-        visitor: &Visitor,
-        token: &Token,
-    ) -> SignUp {
-        let (now, user) = (clock::now(), UserId::from_uuid(random::uuid()));
-        let organization = OrganizationId::from_uuid(random::uuid());
-        let shown = name.clone().unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
-        let organization_name: String = format!("{shown}'s organization").chars().take(checks::NAME_CHARS_MAX).collect();
-        SignUp {
-            session: new_session(visitor, token, user, organization, now),
-            person: PersonRow { id: user, email, name: name.unwrap_or(shown), password_hash, is_operator: false, created_at: now },
-            organization: OrganizationRow {
-                id: organization,
-                name: organization_name,
-                plan: PLAN.to_owned(),
-                markup_basis_points: 0,
-                status: OrganizationStatus::Active,
-                created_at: now,
-            },
-            project: ProjectRow {
-                id: ProjectId::from_uuid(random::uuid()),
-                organization,
-                name: "Default".to_owned(),
-                mode: ProjectMode::Hybrid,
-                cache_enabled: false,
-                cache_ttl_seconds: CACHE_TTL_SECONDS,
-                created_at: now,
-                updated_at: now,
-            },
-            first_only,
-            starter_credit: self.settings.starter_credit,
-            starter_transfer: TransferId::from_uuid(random::uuid()),
-        }
-    }
+/// An organization of the person's own, with a first project.
+fn own_home(shown: &str, now: UnixMicros) -> (OrganizationId, SignUpHome) {
+    let id = OrganizationId::from_uuid(random::uuid());
+    let organization = OrganizationRow {
+        id,
+        name: format!("{shown}'s organization").chars().take(checks::NAME_CHARS_MAX).collect(),
+        plan: PLAN.to_owned(),
+        markup_basis_points: 0,
+        status: OrganizationStatus::Active,
+        created_at: now,
+    };
+    let project = ProjectRow {
+        id: ProjectId::from_uuid(random::uuid()),
+        organization: id,
+        name: "Default".to_owned(),
+        mode: ProjectMode::Hybrid,
+        cache_enabled: false,
+        cache_ttl_seconds: CACHE_TTL_SECONDS,
+        created_at: now,
+        updated_at: now,
+    };
+    (id, SignUpHome::Own { organization, project })
 }
 
 fn new_session(visitor: &Visitor, token: &Token, person: UserId, organization: OrganizationId, now: UnixMicros) -> NewSession {

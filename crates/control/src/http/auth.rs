@@ -75,6 +75,10 @@ pub(super) struct SignUpIn {
     /// For display, 1 to 200 characters. Default: the address's first part.
     #[schema(example = "Ada")]
     name: Option<String>,
+    /// The token of an invitation for this address. The person then belongs to the organization that invited, and to no
+    /// organization of their own.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    invite: Option<Secret<String>>,
 }
 
 /// A person who wants in.
@@ -85,6 +89,9 @@ pub(super) struct LogInIn {
     email: String,
     #[schema(value_type = String, format = Password, write_only)]
     password: Secret<String>,
+    /// The token of an invitation for this address, to accept it and show that organization.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    invite: Option<Secret<String>>,
 }
 
 /// Another password.
@@ -228,7 +235,7 @@ pub(super) async fn sign_up(
     _: NoParams,
     input::Json(body): input::Json<SignUpIn>,
 ) -> Result<(StatusCode, CookieHeader, Json<AuthSessionOut>), Refused> {
-    let new = SignUpNew { email: body.email, password: body.password, name: body.name };
+    let new = SignUpNew { email: body.email, password: body.password, name: body.name, invite: body.invite };
     let (cookie, session) = entered(&control, control.sign_up(&visitor, new).await?).await?;
     Ok((StatusCode::CREATED, cookie, session))
 }
@@ -245,7 +252,7 @@ pub(super) async fn log_in(
     _: NoParams,
     input::Json(body): input::Json<LogInIn>,
 ) -> Result<(CookieHeader, Json<AuthSessionOut>), Refused> {
-    Ok(entered(&control, control.log_in(&visitor, &body.email, &body.password).await?).await?)
+    Ok(entered(&control, control.log_in(&visitor, &body.email, &body.password, body.invite.as_ref()).await?).await?)
 }
 
 /// Log out

@@ -12,10 +12,12 @@ mod docs;
 mod docs_schema;
 mod edge;
 mod input;
+mod invites;
 mod key_change;
 mod keys;
 mod members;
 pub(crate) mod openapi;
+mod operator;
 mod organizations;
 mod output;
 mod projects;
@@ -81,6 +83,10 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(members::member_leave))
         .routes(routes!(members::member_list))
         .routes(routes!(members::member_update, members::member_remove))
+        .routes(routes!(invites::invite_list, invites::invite_create))
+        .routes(routes!(invites::invite_revoke))
+        .routes(routes!(invites::invite_accept))
+        .routes(routes!(operator::outbox_list))
         .routes(routes!(audit::audit_list))
         .routes(routes!(audit::audit_export))
         .split_for_parts();

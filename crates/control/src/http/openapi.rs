@@ -42,6 +42,7 @@ const REFUSED: &str = "Refused";
         (name = "Provider keys", description = "Own keys at providers, sealed when they are saved."),
         (name = "Organizations", description = "Organizations, their members and what each may do."),
         (name = "Audit", description = "Who changed what, from where, and when."),
+        (name = "Operator", description = "What only who runs the instance sees."),
         (name = "Projects", description = "Projects hold keys and settings."),
     ),
     components(schemas(Problem))

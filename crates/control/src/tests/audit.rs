@@ -121,6 +121,10 @@ async fn organizations_walk(walk: &mut Walk) {
     }
     let switch = Some(json!({"organization_id": further}));
     walk.step("PATCH", session, "", switch.clone(), 200, Some("session.switched")).await;
+    let invite = Some(json!({"email": "dora@example.com", "role": "viewer"}));
+    let invited = walk.step("POST", "/api/v1/invites", "", invite, 201, Some("invite.created")).await;
+    let invited = text(&invited["id"]);
+    walk.step("DELETE", "/api/v1/invites/{id}", &invited, None, 200, Some("invite.revoked")).await;
     let name = Some(json!({"name": "Renamed"}));
     walk.step("PATCH", "/api/v1/organization", "", name, 200, Some("organization.changed")).await;
     let role = Some(json!({"role": "admin"}));
@@ -131,6 +135,21 @@ async fn organizations_walk(walk: &mut Walk) {
     walk.step("POST", "/api/v1/organizations/leave", "", switch, 204, Some("member.left")).await;
     let back = json!({"organization_id": first});
     walk.ada.send(&walk.world, Method::PATCH, session, Some(back)).await.ok(200);
+}
+
+/// Ada is invited by somebody else.
+async fn invites_walk(walk: &mut Walk) {
+    let mut erin = Browser::default();
+    let session = erin.sign_up(&walk.world, "erin@example.com").await;
+    let invite = json!({"email": "ada@example.com", "role": "viewer"});
+    erin.post(&walk.world, "/api/v1/invites", invite).await.ok(201);
+    let letter = walk.ada.get(&walk.world, "/api/v1/operator/outbox?limit=1").await.ok(200);
+    let token = letter["data"][0]["body"].as_str().unwrap().split_once('#').unwrap().1;
+    let token = token.split_whitespace().next().unwrap().to_owned();
+    walk.secrets.push(token.clone());
+    // Looked at before the step, so that Erin's own lines are not new ones.
+    walk.organizations.insert(session["organization_id"].as_str().unwrap().parse().unwrap());
+    walk.step("POST", "/api/v1/auth/invites/accept", "", Some(json!({"invite": token})), 200, Some("invite.accepted")).await;
 }
 
 #[tokio::test]
@@ -145,6 +164,7 @@ async fn every_route_that_changes_something_leaves_one_line_without_a_secret() {
     let grant = Some(json!({"amount_usd": "1", "reason": "gift"}));
     walk.step("POST", "/api/v1/credits/grants", "", grant, 201, Some("credits.granted")).await;
     organizations_walk(&mut walk).await;
+    invites_walk(&mut walk).await;
     account_walk(&mut walk).await;
 
     let log = walk.ada.get(&walk.world, &format!("{AUDIT}?limit=200")).await.text;

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::http::Method;
+use domain::ids::{InviteId, MailId};
 use domain::{ApiKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId};
 use seal::MasterKey;
 use serde_json::{Value, json};
-use store::{DataKeyRow, NewApiKey, NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept};
+use store::{DataKeyRow, MailRow, NewApiKey, NewInvite, NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept};
 use uuid::Uuid;
 
 use crate::tests::browser::Browser;
@@ -40,6 +41,7 @@ enum Needs {
 enum Thing {
     ApiKey,
     Call,
+    Invite,
     Member,
     Project,
     ProviderKey,
@@ -100,6 +102,18 @@ const LINES: &[Line] = &[
     ("GET", "/api/v1/members", Needs::Member, Thing::Nothing, None, 200),
     ("PATCH", "/api/v1/members/{id}", Needs::Admin, Thing::Member, Some(|_| json!({"role": "viewer"})), 200),
     ("DELETE", "/api/v1/members/{id}", Needs::Admin, Thing::Member, None, 204),
+    ("GET", "/api/v1/invites", Needs::Admin, Thing::Nothing, None, 200),
+    (
+        "POST",
+        "/api/v1/invites",
+        Needs::Admin,
+        Thing::Nothing,
+        Some(|n| json!({"email": format!("invited{n}@example.com"), "role": "viewer"})),
+        201,
+    ),
+    ("DELETE", "/api/v1/invites/{id}", Needs::Admin, Thing::Invite, None, 200),
+    ("POST", "/api/v1/auth/invites/accept", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("GET", "/api/v1/operator/outbox", Needs::Operator, Thing::Nothing, None, 200),
     ("GET", "/api/v1/audit", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/audit/export", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/projects", Needs::Member, Thing::Nothing, None, 200),
@@ -246,6 +260,8 @@ impl Cast {
             Thing::ApiKey => self.api_key(tenant).await.to_string(),
             Thing::ProviderKey if nobodys => ProviderKeyId::from_uuid(self.uuid()).to_string(),
             Thing::ProviderKey => self.provider_key(tenant).await.to_string(),
+            Thing::Invite if nobodys => InviteId::from_uuid(self.uuid()).to_string(),
+            Thing::Invite => self.invite(tenant).await.to_string(),
             Thing::Member if nobodys => UserId::from_uuid(self.uuid()).to_string(),
             Thing::Member => self.member(tenant).await.to_string(),
             Thing::Session if nobodys => SessionId::from_uuid(self.uuid()).to_string(),
@@ -273,6 +289,17 @@ impl Cast {
         };
         store::api_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
         key.id
+    }
+
+    async fn invite(&self, tenant: &Tenant) -> InviteId {
+        let (id, n) = (InviteId::from_uuid(self.uuid()), self.next());
+        let email = format!("invited{n}@example.com");
+        let (subject, body, created_at) = (String::new(), String::new(), UnixMicros(DAY));
+        let mail = MailRow { id: MailId::from_uuid(self.uuid()), recipient: email.clone(), subject, body, created_at };
+        let (hash, expires_at) = (hash(&email), service::clock::now().plus_seconds(60));
+        let new = NewInvite { id, email, role: Role::Viewer, hash, invited_by: tenant.user, expires_at, mail };
+        store::invite_create(&self.world.db, &tenant.scope(), &new, &author(DAY)).await.unwrap();
+        id
     }
 
     /// A developer of the tenant who does nothing.

@@ -6,6 +6,7 @@ mod bootstrap;
 mod browser;
 mod calls;
 mod credits;
+mod invites;
 mod key_change;
 mod keys;
 mod matrix;

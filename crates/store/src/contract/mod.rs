@@ -4,6 +4,7 @@
 mod audit;
 mod directory;
 mod epochs;
+mod invites;
 mod leases;
 mod members;
 mod money;
@@ -55,6 +56,10 @@ contract! { sqlite => super::world::sqlite;
         a_session_opens_until_it_ends
         old_and_surplus_sessions_make_room
         another_password_ends_the_other_sessions;
+    invites:
+        an_invitation_waits_for_its_address
+        an_invitation_is_accepted_once_and_in_time
+        the_invited_sign_up_into_the_organization;
     members:
         an_organization_keeps_an_owner
         two_owners_who_leave_at_once_leave_one

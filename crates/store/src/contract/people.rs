@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::contract::world::{NOW, author, organization, project, proven, scope, transfer, user};
 use crate::{
     Db, NewSession, OrganizationRow, OrganizationStatus, PersonRow, ProjectMode, ProjectRow, Role, SessionEnd, SessionsKept, SignUp,
-    SignedUp, StoreError, balance, member_get, memberships_of, people_count, person_get, person_password_set, project_list,
+    SignUpHome, SignedUp, StoreError, balance, member_get, memberships_of, people_count, person_get, person_password_set, project_list,
     session_caller_by_hash, session_create, session_list, session_revoke, session_used, sign_up,
 };
 
@@ -27,23 +27,25 @@ fn new_sign_up(n: u128) -> SignUp {
             is_operator: false,
             created_at: NOW,
         },
-        organization: OrganizationRow {
-            id: organization(n),
-            name: "Ada's organization".to_owned(),
-            plan: "free".to_owned(),
-            markup_basis_points: 0,
-            status: OrganizationStatus::Active,
-            created_at: NOW,
-        },
-        project: ProjectRow {
-            id: project(n),
-            organization: organization(n),
-            name: "Default".to_owned(),
-            mode: ProjectMode::Hybrid,
-            cache_enabled: false,
-            cache_ttl_seconds: 3_600,
-            created_at: NOW,
-            updated_at: NOW,
+        home: SignUpHome::Own {
+            organization: OrganizationRow {
+                id: organization(n),
+                name: "Ada's organization".to_owned(),
+                plan: "free".to_owned(),
+                markup_basis_points: 0,
+                status: OrganizationStatus::Active,
+                created_at: NOW,
+            },
+            project: ProjectRow {
+                id: project(n),
+                organization: organization(n),
+                name: "Default".to_owned(),
+                mode: ProjectMode::Hybrid,
+                cache_enabled: false,
+                cache_ttl_seconds: 3_600,
+                created_at: NOW,
+                updated_at: NOW,
+            },
         },
         session: NewSession { hash: [0x40 + u8::try_from(n).unwrap(); 32], now: NOW, id: session(0x40 + n), ..new_session(n, 0) },
         first_only: false,
@@ -52,7 +54,7 @@ fn new_sign_up(n: u128) -> SignUp {
     }
 }
 
-fn new_session(person: u128, n: u8) -> NewSession {
+pub fn new_session(person: u128, n: u8) -> NewSession {
     NewSession {
         id: session(n.into()),
         person: user(person),
