@@ -80,7 +80,7 @@ pub use provider_key::{
 };
 pub use session::{
     NewSession, SessionCallerRow, SessionEnd, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list,
-    session_revoke, session_used,
+    session_revoke, session_used, sessions_revoke,
 };
 pub use sign_up::{SignUp, SignUpHome, SignedUp, sign_up};
 pub use words::{

@@ -2,7 +2,7 @@
 //! that person where others take a scope.
 
 use domain::{OrganizationId, SessionId, UnixMicros, UserId};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
 use crate::audit::{Author, NewAudit, Trail};
@@ -189,6 +189,26 @@ pub async fn session_revoke(db: &Db, person: UserId, id: SessionId, end: Session
     };
     let new = session_audit(organization, action, (SubjectKind::Session, id.to_string()), Value::Null);
     commit(tx, "end a session", Trail::Audit(author, new)).await
+}
+
+/// Ends all sessions of a person but one; answers how many.
+pub async fn sessions_revoke(db: &Db, person: UserId, keep: SessionId, author: &Author) -> Result<u64, StoreError> {
+    let mut tx = db.begin_write().await?;
+    let organization = session_organization(&mut tx, person, keep).await?;
+    let ended = sqlx::query("DELETE FROM session WHERE person_id = $1 AND id <> $2")
+        .bind(person.to_string())
+        .bind(keep.to_string())
+        .execute(&mut *tx)
+        .await
+        .act("end the other sessions")?
+        .rows_affected();
+    if ended == 0 {
+        return Ok(0);
+    }
+    let subject = (SubjectKind::Session, keep.to_string());
+    let new = session_audit(organization, AuditAction::SessionsRevoked, subject, json!({ "sessions_ended": ended }));
+    commit(tx, "end the other sessions", Trail::Audit(author, new)).await?;
+    Ok(ended)
 }
 
 /// What a session of a person shows.

@@ -129,6 +129,8 @@ words! {
         PasswordChanged => "person.password_changed",
         /// A person ended a session.
         SessionRevoked => "session.revoked",
+        /// A person ended all sessions but the one that asked.
+        SessionsRevoked => "session.others_revoked",
         /// A person let a session show another organization.
         SessionSwitched => "session.switched",
         /// A further organization was made.

@@ -165,7 +165,7 @@ impl Control {
             tracing::warn!(address = ?visitor.address, "a log-in failed");
             return Err(Fault::new(Code::InvalidCredentials, "the e-mail address and the password do not fit together"));
         };
-        self.attempts.give_back(taken);
+        self.attempts.give_back(taken, Instant::now());
         let organization = match invite {
             Some(token) => {
                 let invite = self.invite_of(token, &person.email).await?;
@@ -215,7 +215,7 @@ impl Control {
         if !self.passwords.verify(now, &person.password_hash).await? {
             return Err(Fault::new(Code::PermissionDenied, "the current password is another one").param("current_password"));
         }
-        self.attempts.give_back(taken);
+        self.attempts.give_back(taken, Instant::now());
         let hash = self.passwords.hash(new).await?;
         let author = who.author(clock::now());
         let set = store::person_password_set(&self.db, who.user(), &hash, who.session(), &author);

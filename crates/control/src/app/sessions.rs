@@ -97,6 +97,15 @@ impl Control {
         Ok(())
     }
 
+    /// Ends all of the person's sessions but the one that asks; answers how many.
+    pub async fn sessions_revoke(&self, who: &LoggedIn) -> Result<u64, Fault> {
+        let author = who.author(clock::now());
+        let ended = store::sessions_revoke(&self.db, who.user(), who.session(), &author);
+        let ended = ask::store(Code::DirectoryUnavailable, ended).await?;
+        tracing::info!(user.id = %who.user(), ended, "a person's other sessions were ended");
+        Ok(ended)
+    }
+
     /// A use that cannot be noted refuses nobody.
     async fn session_note_use(&self, row: &SessionCallerRow, now: UnixMicros) {
         if now < row.last_used_at.plus_seconds(USE_NOTED_SECONDS) {

@@ -62,7 +62,7 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(auth::log_out))
         .routes(routes!(auth::session_get, organizations::session_switch))
         .routes(routes!(auth::password_change))
-        .routes(routes!(sessions::session_list))
+        .routes(routes!(sessions::session_list, sessions::sessions_revoke))
         .routes(routes!(sessions::session_revoke))
         .routes(routes!(usage::usage_get))
         .routes(routes!(calls::call_list))

@@ -100,6 +100,8 @@ async fn account_walk(walk: &mut Walk) {
     let mut phone = Browser::default();
     let session = text(&phone.log_in(&walk.world, "ada@example.com", CANARY).await.ok(200)["id"]);
     walk.step("DELETE", "/api/v1/auth/sessions/{id}", &session, None, 204, Some("session.revoked")).await;
+    phone.log_in(&walk.world, "ada@example.com", CANARY).await.ok(200);
+    walk.step("DELETE", "/api/v1/auth/sessions", "", None, 200, Some("session.others_revoked")).await;
     let change = json!({"current_password": CANARY, "new_password": format!("{CANARY}-other")});
     walk.step("POST", "/api/v1/auth/password", "", Some(change), 204, Some("person.password_changed")).await;
     let log_in = json!({"email": "ada@example.com", "password": format!("{CANARY}-other")});

@@ -62,6 +62,7 @@ const LINES: &[Line] = &[
     ("GET", "/api/v1/auth/session", Needs::Person, Thing::Nothing, None, 200),
     ("POST", "/api/v1/auth/password", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
     ("GET", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
+    ("DELETE", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
     ("DELETE", "/api/v1/auth/sessions/{id}", Needs::Person, Thing::Session, None, 204),
     ("GET", "/api/v1/usage", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/calls", Needs::Member, Thing::Nothing, None, 200),

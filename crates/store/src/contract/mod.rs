@@ -55,7 +55,8 @@ contract! { sqlite => super::world::sqlite;
         a_closed_instance_takes_one_person
         a_session_opens_until_it_ends
         old_and_surplus_sessions_make_room
-        another_password_ends_the_other_sessions;
+        another_password_ends_the_other_sessions
+        other_sessions_end_together;
     invites:
         an_invitation_waits_for_its_address
         an_invitation_is_accepted_once_and_in_time

@@ -8,7 +8,7 @@ use crate::contract::world::{NOW, author, organization, project, proven, scope, 
 use crate::{
     Db, NewSession, OrganizationRow, OrganizationStatus, PersonRow, ProjectMode, ProjectRow, Role, SessionEnd, SessionsKept, SignUp,
     SignUpHome, SignedUp, StoreError, balance, member_get, memberships_of, people_count, person_get, person_password_set, project_list,
-    session_caller_by_hash, session_create, session_list, session_revoke, session_used, sign_up,
+    session_caller_by_hash, session_create, session_list, session_revoke, session_used, sessions_revoke, sign_up,
 };
 
 const ALL: SessionsKept = SessionsKept { created_after: UnixMicros(0), used_after: UnixMicros(0), count: 50 };
@@ -155,4 +155,15 @@ pub async fn another_password_ends_the_other_sessions(db: Db) {
     assert_eq!(session_list(&db, user(1)).await.unwrap()[0].id, session(2));
     assert_eq!((session_list(&db, user(1)).await.unwrap().len(), session_list(&db, user(2)).await.unwrap().len()), (1, 2));
     assert!(matches!(person_password_set(&db, user(9), "x", session(1), &author(NOW)).await, Err(StoreError::NotFound { .. })));
+}
+
+pub async fn other_sessions_end_together(db: Db) {
+    for n in [1, 2] {
+        sign_up(&db, &new_sign_up(n), &author(NOW)).await.unwrap();
+    }
+    session_create(&db, &new_session(1, 1), ALL, &author(NOW)).await.unwrap();
+    assert_eq!(sessions_revoke(&db, user(1), session(1), &author(NOW)).await.unwrap(), 1, "that of sign-up");
+    assert_eq!(sessions_revoke(&db, user(1), session(1), &author(NOW)).await.unwrap(), 0);
+    assert!(matches!(sessions_revoke(&db, user(2), session(1), &author(NOW)).await, Err(StoreError::NotFound { .. })));
+    assert_eq!((session_list(&db, user(1)).await.unwrap().len(), session_list(&db, user(2)).await.unwrap().len()), (1, 1));
 }
