@@ -2,7 +2,8 @@
 //!
 //! Three storeys with the same stems: `http` parses, calls and renders; `app` decides (rules, ids, times); `store` and
 //! `analytics` speak SQL. A function of `app` that acts for somebody takes a proof as its first argument:
-//! [`LoggedIn`] about their own account, [`Management`], [`Developer`], [`Admin`] or [`Operator`] about an organization. Proofs are made in `app::caller` only.
+//! [`LoggedIn`] about their own account, [`Management`], [`Developer`], [`Admin`], [`Owner`] or [`Operator`]
+//! about an organization. Proofs are made in `app::caller` only.
 //!
 //! It never serves a call to a model, never reads what callers say to models, and never shows a stored key again.
 
@@ -10,7 +11,7 @@ pub mod app;
 mod http;
 
 pub use app::bootstrap::{BootstrapAsk, Bootstrapped};
-pub use app::caller::{Admin, Developer, LoggedIn, Management, Operator};
+pub use app::caller::{Admin, Developer, LoggedIn, Management, Operator, Owner};
 pub use app::front::Front;
 pub use app::key_check::{KeyAnswer, KeyCheck, KeyQuestion};
 pub use app::{Control, Settings};

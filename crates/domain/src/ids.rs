@@ -111,6 +111,16 @@ id!(
     "sess_"
 );
 id!(
+    /// An invitation into an organization (never its token).
+    InviteId,
+    "inv_"
+);
+id!(
+    /// A letter in the outbox.
+    MailId,
+    "mail_"
+);
+id!(
     /// An organization's own key at a provider (never the key itself).
     ProviderKeyId,
     "pkey_"

@@ -128,7 +128,9 @@ async fn new_credit_is_found_without_a_restart() {
         author: "test".into(),
         now: NOW,
     };
-    store::credits_grant(&world.db, &world.scope, &grant).await.unwrap();
+    let actor = store::Actor::Operator(domain::UserId::from_uuid(uuid::Uuid::from_u128(1)));
+    let author = store::Author { actor, address: String::new(), user_agent: String::new(), at: grant.now };
+    store::credits_grant(&world.db, &world.scope, &grant, &author).await.unwrap();
     assert!(world.funds.hold(world.scope, NanoUsd(50), NanoUsd(50)).await.is_ok());
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn control_settings(config: &Config, master_key: Arc<MasterKey>, cata
         catalog: Arc::new(catalog),
         master_key: Some(master_key),
         key_check: key_check(config),
+        outbox: Some(config.data_dir.join("outbox")),
         plain_providers: config.private_upstreams_allowed(),
     }
 }

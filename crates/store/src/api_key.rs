@@ -1,14 +1,16 @@
 //! `llmg_` keys and imported ones. Only a SHA-256 is stored.
 
 use domain::{ApiKeyId, OrgScope, OrganizationId, ProjectId, UnixMicros, UserId};
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
+use crate::audit::{Author, NewAudit, Trail};
 use crate::caller::models_read;
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::row::Columns;
-use crate::words::{ChangeKind, KeyStatus};
+use crate::words::{AuditAction, ChangeKind, KeyStatus, SubjectKind};
 
 /// A key about to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,15 +97,17 @@ pub enum ImportOutcome {
 }
 
 /// Stores a new key and tells gateways.
-pub async fn api_key_create(db: &Db, scope: &OrgScope, key: &NewApiKey, now: UnixMicros) -> Result<(), StoreError> {
+pub async fn api_key_create(db: &Db, scope: &OrgScope, key: &NewApiKey, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
-    api_key_insert(&mut tx, scope.organization(), key, false, now).await?;
-    commit(tx, "create an API key").await
+    api_key_insert(&mut tx, scope.organization(), key, false, author.at).await?;
+    let after = api_key_said(&api_key_read(&mut tx, scope, key.id).await?.0);
+    let new = api_key_audit(scope, AuditAction::ApiKeyCreated, key.id, Value::Null, after);
+    commit(tx, "create an API key", Trail::Audit(author, new)).await
 }
 
 /// Stores another product's key by its hash, and tells gateways; a key that this organization has already is left as it
 /// is, and another organization's is a conflict.
-pub async fn api_key_import(db: &Db, scope: &OrgScope, key: &NewApiKey, now: UnixMicros) -> Result<ImportOutcome, StoreError> {
+pub async fn api_key_import(db: &Db, scope: &OrgScope, key: &NewApiKey, author: &Author) -> Result<ImportOutcome, StoreError> {
     let mut tx = db.begin_write().await?;
     let row = sqlx::query("SELECT id, organization_id FROM api_key WHERE hash = $1")
         .bind(key.hash.to_vec())
@@ -116,38 +120,45 @@ pub async fn api_key_import(db: &Db, scope: &OrgScope, key: &NewApiKey, now: Uni
         let same = owner == scope.organization();
         return if same { Ok(ImportOutcome::Existed(columns.id("id")?)) } else { Err(StoreError::Conflict { what: "API key" }) };
     }
-    api_key_insert(&mut tx, scope.organization(), key, true, now).await?;
-    commit(tx, "import an API key").await?;
+    api_key_insert(&mut tx, scope.organization(), key, true, author.at).await?;
+    let after = api_key_said(&api_key_read(&mut tx, scope, key.id).await?.0);
+    let new = api_key_audit(scope, AuditAction::ApiKeyImported, key.id, Value::Null, after);
+    commit(tx, "import an API key", Trail::Audit(author, new)).await?;
     Ok(ImportOutcome::Created(key.id))
 }
 
 /// Closes a key for ever and tells gateways. Revoking a revoked key changes nothing.
-pub async fn api_key_revoke(db: &Db, scope: &OrgScope, id: ApiKeyId, now: UnixMicros) -> Result<(), StoreError> {
+pub async fn api_key_revoke(db: &Db, scope: &OrgScope, id: ApiKeyId, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
-    let row = sqlx::query("SELECT hash, status FROM api_key WHERE organization_id = $1 AND id = $2")
-        .bind(scope.organization().to_string())
-        .bind(id.to_string())
-        .fetch_optional(&mut *tx)
-        .await
-        .act("read an API key")?
-        .ok_or(StoreError::NotFound { what: "API key" })?;
-    let columns = Columns(&row);
-    if columns.word("status", KeyStatus::parse)? == KeyStatus::Revoked {
-        return Ok(());
+    let Some(before) = api_key_revoke_in(&mut tx, scope, id, author.at).await? else { return Ok(()) };
+    let after = api_key_said(&api_key_read(&mut tx, scope, id).await?.0);
+    let new = api_key_audit(scope, AuditAction::ApiKeyRevoked, id, api_key_said(&before), after);
+    commit(tx, "revoke an API key", Trail::Audit(author, new)).await
+}
+
+/// Closes a key and tells gateways; answers with the key as it was, or `None` when it was closed already.
+pub(crate) async fn api_key_revoke_in(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: ApiKeyId,
+    now: UnixMicros,
+) -> Result<Option<ApiKeyRow>, StoreError> {
+    let (key, hash) = api_key_read(tx, scope, id).await?;
+    if key.status == KeyStatus::Revoked {
+        return Ok(None);
     }
-    let hash = columns.hash_opt("hash")?;
     sqlx::query("UPDATE api_key SET status = 'revoked', revoked_at_us = $3 WHERE organization_id = $1 AND id = $2")
         .bind(scope.organization().to_string())
         .bind(id.to_string())
         .bind(now.0)
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await
         .act("revoke an API key")?;
     let subject = id.to_string();
     let change =
-        NewChange { organization: scope.organization(), kind: ChangeKind::KeyRevoked, subject: &subject, key_hash: hash.as_ref(), now };
-    change_insert(&mut tx, &change).await?;
-    commit(tx, "revoke an API key").await
+        NewChange { organization: scope.organization(), kind: ChangeKind::KeyRevoked, subject: &subject, key_hash: Some(&hash), now };
+    change_insert(tx, &change).await?;
+    Ok(Some(key))
 }
 
 /// One key of the scope.
@@ -194,7 +205,7 @@ pub async fn api_key_used(db: &Db, scope: &OrgScope, id: ApiKeyId, at: UnixMicro
     .execute(&mut *tx)
     .await
     .act("note a key's use")?;
-    commit(tx, "note a key's use").await
+    commit(tx, "note a key's use", Trail::Bookkeeping).await
 }
 
 pub(crate) async fn api_key_insert(
@@ -236,6 +247,35 @@ pub(crate) async fn api_key_insert(
     let subject = key.id.to_string();
     let change = NewChange { organization, kind: ChangeKind::KeyCreated, subject: &subject, key_hash: Some(&key.hash), now };
     change_insert(tx, &change).await
+}
+
+/// One key of the scope with its hash, within a transaction.
+pub(crate) async fn api_key_read(tx: &mut Tx, scope: &OrgScope, id: ApiKeyId) -> Result<(ApiKeyRow, [u8; 32]), StoreError> {
+    let row = sqlx::query(
+        "SELECT id, project_id, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
+         created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND id = $2",
+    )
+    .bind(scope.organization().to_string())
+    .bind(id.to_string())
+    .fetch_optional(&mut **tx)
+    .await
+    .act("read an API key")?
+    .ok_or(StoreError::NotFound { what: "API key" })?;
+    let hash = Columns(&row).hash_opt("hash")?.ok_or(StoreError::Corrupt { what: "hash" })?;
+    Ok((api_key_row(&row)?, hash))
+}
+
+/// What the audit log says of a key: neither the key nor its hash.
+pub(crate) fn api_key_said(key: &ApiKeyRow) -> Value {
+    json!({
+        "project_id": key.project.to_string(), "name": key.name, "prefix": key.prefix, "last4": key.last4, "status": key.status.as_str(),
+        "expires_at_us": key.expires_at.map(|at| at.0), "rpm": key.rpm, "tpm": key.tpm, "concurrency": key.concurrency,
+        "allowed_models": key.allowed_models,
+    })
+}
+
+pub(crate) fn api_key_audit(scope: &OrgScope, action: AuditAction, id: ApiKeyId, before: Value, after: Value) -> NewAudit {
+    NewAudit { organization: scope.organization(), action, subject: (SubjectKind::ApiKey, id.to_string()), before, after }
 }
 
 /// The JSON array of a key's models.

@@ -1,13 +1,14 @@
 //! API keys that stay and change: other limits, or a successor.
 
 use domain::{ApiKeyId, OrgScope, UnixMicros};
+use serde_json::json;
 
-use crate::api_key::{ApiKeyRow, NewApiKey, api_key_insert, api_key_row, models_stored};
+use crate::api_key::{ApiKeyRow, NewApiKey, api_key_audit, api_key_insert, api_key_read, api_key_said, models_stored};
+use crate::audit::{Author, Trail};
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
-use crate::row::Columns;
-use crate::words::{ChangeKind, KeyStatus};
+use crate::words::{AuditAction, ChangeKind, KeyStatus};
 
 /// New settings. `None` leaves one as it is; `Some(None)` removes a limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,10 +44,11 @@ pub async fn api_key_update(
     scope: &OrgScope,
     id: ApiKeyId,
     update: &ApiKeyUpdate,
-    now: UnixMicros,
+    author: &Author,
 ) -> Result<ApiKeyRow, StoreError> {
     let mut tx = db.begin_write().await?;
     let (mut key, hash) = open_key(&mut tx, scope, id).await?;
+    let before = api_key_said(&key);
     let new = update.clone();
     key.name = new.name.unwrap_or(key.name);
     key.expires_at = new.expires_at.unwrap_or(key.expires_at);
@@ -55,43 +57,36 @@ pub async fn api_key_update(
     key.concurrency = new.concurrency.unwrap_or(key.concurrency);
     key.allowed_models = new.allowed_models.unwrap_or(key.allowed_models);
     key_write(&mut tx, scope, &key).await?;
-    tell(&mut tx, scope, id, &hash, now).await?;
-    commit(tx, "change an API key").await?;
+    tell(&mut tx, scope, id, &hash, author.at).await?;
+    let new = api_key_audit(scope, AuditAction::ApiKeyChanged, id, before, api_key_said(&key));
+    commit(tx, "change an API key", Trail::Audit(author, new)).await?;
     Ok(key)
 }
 
 /// Stores a key's successor and lets the old key end, in one transaction; tells gateways of both. A revoked key is a
 /// conflict, and so is one whose time is over already.
-pub async fn api_key_rotate(db: &Db, scope: &OrgScope, rotate: &ApiKeyRotate, now: UnixMicros) -> Result<(), StoreError> {
+pub async fn api_key_rotate(db: &Db, scope: &OrgScope, rotate: &ApiKeyRotate, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
     let (mut key, hash) = open_key(&mut tx, scope, rotate.old).await?;
-    if key.expires_at.is_some_and(|end| end <= now) {
+    if key.expires_at.is_some_and(|end| end <= author.at) {
         return Err(StoreError::Conflict { what: "API key" });
     }
+    let before = json!({ "expires_at_us": key.expires_at.map(|at| at.0) });
     key.expires_at = Some(key.expires_at.map_or(rotate.old_ends_at, |end| end.min(rotate.old_ends_at)));
     key_write(&mut tx, scope, &key).await?;
-    tell(&mut tx, scope, rotate.old, &hash, now).await?;
-    api_key_insert(&mut tx, scope.organization(), &rotate.new, false, now).await?;
-    commit(tx, "rotate an API key").await
+    tell(&mut tx, scope, rotate.old, &hash, author.at).await?;
+    api_key_insert(&mut tx, scope.organization(), &rotate.new, false, author.at).await?;
+    let after = json!({ "expires_at_us": key.expires_at.map(|at| at.0), "successor_id": rotate.new.id.to_string() });
+    let new = api_key_audit(scope, AuditAction::ApiKeyRotated, rotate.old, before, after);
+    commit(tx, "rotate an API key", Trail::Audit(author, new)).await
 }
 
 /// A key of the scope that is not revoked, with its hash.
 async fn open_key(tx: &mut Tx, scope: &OrgScope, id: ApiKeyId) -> Result<(ApiKeyRow, [u8; 32]), StoreError> {
-    let row = sqlx::query(
-        "SELECT id, project_id, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
-         created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND id = $2",
-    )
-    .bind(scope.organization().to_string())
-    .bind(id.to_string())
-    .fetch_optional(&mut **tx)
-    .await
-    .act("read an API key")?
-    .ok_or(StoreError::NotFound { what: "API key" })?;
-    let key = api_key_row(&row)?;
+    let (key, hash) = api_key_read(tx, scope, id).await?;
     if key.status == KeyStatus::Revoked {
         return Err(StoreError::Conflict { what: "API key" });
     }
-    let hash = Columns(&row).hash_opt("hash")?.ok_or(StoreError::Corrupt { what: "hash" })?;
     Ok((key, hash))
 }
 

@@ -2,9 +2,11 @@
 
 use domain::ids::TransferId;
 use domain::{NanoUsd, OrganizationId, ProjectId, UnixMicros, UserId};
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
 use crate::api_key::{NewApiKey, api_key_insert};
+use crate::audit::{Actor, Author, NewAudit, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::ledger::{Account, CreditsGrant, credits_grant_in};
@@ -13,7 +15,7 @@ use crate::organization::{OrganizationRow, organization_insert};
 use crate::person::{PersonRow, email_stored, member_insert, person_insert};
 use crate::project::{ProjectRow, project_insert};
 use crate::row::Columns;
-use crate::words::{OrganizationStatus, ProjectMode, Role};
+use crate::words::{AuditAction, OrganizationStatus, ProjectMode, Role, SubjectKind};
 
 /// Everything that the first start makes. Ids, hashes and the time come from the caller.
 #[derive(Debug, Clone)]
@@ -102,8 +104,19 @@ pub async fn bootstrap(db: &Db, new: &Bootstrap) -> Result<Bootstrapped, StoreEr
     if new.starter_credit > NanoUsd::ZERO {
         credits_grant_in(&mut tx, new.organization, &starter_of(new)).await?;
     }
-    commit(tx, "bootstrap").await?;
+    let author = Author { actor: Actor::Operator(new.user), address: String::new(), user_agent: String::new(), at: new.now };
+    commit(tx, "bootstrap", Trail::Audit(&author, audit_of(new))).await?;
     Ok(Bootstrapped::Created(BootstrapState { user: new.user, is_operator: true, organization: new.organization, project: new.project }))
+}
+
+fn audit_of(new: &Bootstrap) -> NewAudit {
+    let after = json!({
+        "name": new.organization_name, "email": email_stored(&new.email), "project_id": new.project.to_string(),
+        "api_key_id": new.api_key.id.to_string(), "management_key_id": new.management_key.id.to_string(),
+        "starter_credit_nano_usd": new.starter_credit.0,
+    });
+    let subject = (SubjectKind::Organization, new.organization.to_string());
+    NewAudit { organization: new.organization, action: AuditAction::Bootstrapped, subject, before: Value::Null, after }
 }
 
 async fn people_insert(tx: &mut Tx, new: &Bootstrap) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use domain::{OrgScope, UnixMicros};
 
+use crate::audit::Trail;
 use crate::db::{Db, commit};
 use crate::error::{Act, StoreError};
 use crate::row::Columns;
@@ -43,5 +44,5 @@ pub async fn data_key_create(db: &Db, scope: &OrgScope, key: &DataKeyRow, now: U
         .execute(&mut *tx)
         .await
         .act_unique("write a data key", "data key")?;
-    commit(tx, "make a data key").await
+    commit(tx, "make a data key", Trail::Bookkeeping).await
 }

@@ -4,16 +4,33 @@
 //! columns; 0 and 1 for booleans; sums cast to BIGINT; conditional single-statement updates for balances; and
 //! [`Db::begin_write`] for every transaction that writes.
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
-use sqlx::{Any, AnyPool, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
 
+use crate::audit::{Trail, audit_insert};
 use crate::error::{Act, StoreError};
 use crate::migrations;
 
-/// An open write transaction; rolled back when dropped.
-pub(crate) type Tx = Transaction<'static, Any>;
+/// An open transaction; rolled back when dropped. It ends well through [`commit`] only.
+#[derive(Debug)]
+pub(crate) struct Tx(Transaction<'static, Any>);
+
+impl Deref for Tx {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.0
+    }
+}
 
 /// How to open.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +147,7 @@ impl Db {
             Backend::Sqlite { read, .. } => read.begin().await,
             Backend::Postgres { pool } => pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await,
         }
+        .map(Tx)
         .act("begin a read transaction")
     }
 
@@ -140,11 +158,11 @@ impl Db {
     pub(crate) async fn begin_write(&self) -> Result<Tx, StoreError> {
         const ACT: &str = "begin a write transaction";
         match &self.backend {
-            Backend::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.act(ACT),
+            Backend::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Tx).act(ACT),
             Backend::Postgres { pool } => {
                 let mut tx = pool.begin().await.act(ACT)?;
                 tx.execute(POSTGRES_WRITE_LOCK).await.act(ACT)?;
-                Ok(tx)
+                Ok(Tx(tx))
             }
         }
     }
@@ -165,9 +183,13 @@ fn sqlite_pool(connections_max: u32, acquire_timeout: Duration) -> AnyPoolOption
         })
 }
 
-/// Commits, naming the act.
-pub(crate) async fn commit(tx: Tx, act: &'static str) -> Result<(), StoreError> {
-    tx.commit().await.act(act)
+/// Commits, naming the act and what it leaves in the audit log.
+pub(crate) async fn commit(mut tx: Tx, act: &'static str, trail: Trail<'_>) -> Result<(), StoreError> {
+    match trail {
+        Trail::Audit(author, new) => audit_insert(&mut tx, author, new).await?,
+        Trail::Bookkeeping => {}
+    }
+    tx.0.commit().await.act(act)
 }
 
 #[cfg(test)]

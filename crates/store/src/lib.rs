@@ -18,14 +18,18 @@
 
 mod api_key;
 mod api_key_change;
+mod audit;
 mod bootstrap;
 mod caller;
 mod change;
 mod data_key;
 mod db;
 mod error;
+mod invite;
 mod ledger;
+mod mail;
 mod management_key;
+mod member;
 mod migrations;
 mod organization;
 mod person;
@@ -40,12 +44,14 @@ pub use api_key::{
     ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_used,
 };
 pub use api_key_change::{ApiKeyRotate, ApiKeyUpdate, api_key_rotate, api_key_update};
+pub use audit::{Actor, AuditFilter, AuditRow, Author, audit_list};
 pub use bootstrap::{Bootstrap, BootstrapState, Bootstrapped, bootstrap, bootstrap_state};
 pub use caller::{CallerRow, caller_by_key_hash};
 pub use change::{ChangeRow, changes_after, revision_latest};
 pub use data_key::{DataKeyRow, data_key_create, data_key_get};
 pub use db::{Db, OpenOptions};
 pub use error::StoreError;
+pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
 pub use ledger::{
     Account, Balance, Correction, CrashLoss, CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind,
     LeaseExtend, LeaseGrant, LeaseGranted, LeaseReturn, LeaseReturned, LeaseRow, LogOffset, Overshoot, PostBatch, Posted, PostedEvent,
@@ -53,11 +59,16 @@ pub use ledger::{
     epochs_open, lease_extend, lease_get, lease_grant, lease_return, leases_close_epoch, leases_open, ledger_offsets, ledger_prove,
     ledger_totals, ledger_totals_by_epoch, ledger_totals_by_org, post_batch, transfers_list, watermarks_list,
 };
+pub use mail::{MailRow, mail_list};
 pub use management_key::{
     ManagementCallerRow, ManagementKeyRow, NewManagementKey, management_caller_by_key_hash, management_key_create, management_key_list,
     management_key_revoke,
 };
-pub use organization::{OrganizationRow, organization_get};
+pub use member::{
+    MemberChange, MemberPersonRow, MemberRemove, NewOrganization, member_list, member_remove, member_role_set, organization_create,
+    ownership_transfer, session_switch,
+};
+pub use organization::{OrganizationRow, organization_get, organization_rename};
 pub use person::{
     MemberRow, MembershipRow, PersonRow, member_get, memberships_of, operator_first, people_count, person_by_email, person_get,
     person_password_set,
@@ -68,12 +79,13 @@ pub use provider_key::{
     provider_key_get, provider_key_list, provider_key_tested, provider_key_update, provider_keys_sealed,
 };
 pub use session::{
-    NewSession, SessionCallerRow, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list, session_revoke,
-    session_used,
+    NewSession, SessionCallerRow, SessionEnd, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list,
+    session_revoke, session_used, sessions_revoke,
 };
-pub use sign_up::{SignUp, SignedUp, sign_up};
+pub use sign_up::{SignUp, SignUpHome, SignedUp, sign_up};
 pub use words::{
-    ChangeKind, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, TransferKind, UsedMode,
+    ActorKind, AuditAction, ChangeKind, InviteStatus, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode,
+    ProviderKeyStatus, Role, SubjectKind, TransferKind, UsedMode,
 };
 
 #[cfg(test)]

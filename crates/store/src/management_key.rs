@@ -1,12 +1,14 @@
 //! `llmgm_` keys: they drive `/api` without a session.
 
 use domain::{ManagementKeyId, OrgScope, OrganizationId, UnixMicros, UserId};
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
+use crate::audit::{Author, NewAudit, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::row::Columns;
-use crate::words::{KeyStatus, OrganizationStatus, Role};
+use crate::words::{AuditAction, KeyStatus, OrganizationStatus, Role, SubjectKind};
 
 /// A key about to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,28 +88,44 @@ pub async fn management_caller_by_key_hash(db: &Db, hash: &[u8; 32]) -> Result<O
 }
 
 /// Stores a new key.
-pub async fn management_key_create(db: &Db, scope: &OrgScope, key: &NewManagementKey, now: UnixMicros) -> Result<(), StoreError> {
+pub async fn management_key_create(db: &Db, scope: &OrgScope, key: &NewManagementKey, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
-    management_key_insert(&mut tx, scope.organization(), key, now).await?;
-    commit(tx, "create a management key").await
+    management_key_insert(&mut tx, scope.organization(), key, author.at).await?;
+    let after = json!({
+        "name": key.name, "prefix": key.prefix, "last4": key.last4, "status": KeyStatus::Active.as_str(),
+        "expires_at_us": key.expires_at.map(|at| at.0), "created_by": key.created_by.to_string(),
+    });
+    let new = management_key_audit(scope, AuditAction::ManagementKeyCreated, key.id, Value::Null, after);
+    commit(tx, "create a management key", Trail::Audit(author, new)).await
 }
 
 /// Closes a key for ever. Revoking a revoked key changes nothing.
-pub async fn management_key_revoke(db: &Db, scope: &OrgScope, id: ManagementKeyId, now: UnixMicros) -> Result<(), StoreError> {
+pub async fn management_key_revoke(db: &Db, scope: &OrgScope, id: ManagementKeyId, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
-    let done = sqlx::query(
-        "UPDATE management_key SET status = 'revoked', revoked_at_us = COALESCE(revoked_at_us, $3) WHERE organization_id = $1 AND id = $2",
-    )
-    .bind(scope.organization().to_string())
-    .bind(id.to_string())
-    .bind(now.0)
-    .execute(&mut *tx)
-    .await
-    .act("revoke a management key")?;
-    if done.rows_affected() == 0 {
-        return Err(StoreError::NotFound { what: "management key" });
+    let status: Option<String> = sqlx::query_scalar("SELECT status FROM management_key WHERE organization_id = $1 AND id = $2")
+        .bind(scope.organization().to_string())
+        .bind(id.to_string())
+        .fetch_optional(&mut *tx)
+        .await
+        .act("read a management key")?;
+    let status = status.ok_or(StoreError::NotFound { what: "management key" })?;
+    if KeyStatus::parse(&status) == Some(KeyStatus::Revoked) {
+        return Ok(());
     }
-    commit(tx, "revoke a management key").await
+    sqlx::query("UPDATE management_key SET status = 'revoked', revoked_at_us = $3 WHERE organization_id = $1 AND id = $2")
+        .bind(scope.organization().to_string())
+        .bind(id.to_string())
+        .bind(author.at.0)
+        .execute(&mut *tx)
+        .await
+        .act("revoke a management key")?;
+    let (before, after) = (json!({ "status": status }), json!({ "status": KeyStatus::Revoked.as_str() }));
+    let new = management_key_audit(scope, AuditAction::ManagementKeyRevoked, id, before, after);
+    commit(tx, "revoke a management key", Trail::Audit(author, new)).await
+}
+
+fn management_key_audit(scope: &OrgScope, action: AuditAction, id: ManagementKeyId, before: Value, after: Value) -> NewAudit {
+    NewAudit { organization: scope.organization(), action, subject: (SubjectKind::ManagementKey, id.to_string()), before, after }
 }
 
 /// All keys of the scope in the order of their ids.

@@ -10,6 +10,8 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (2, "ledger", include_str!("../../../migrations/sqlite/0002_ledger.sql")),
     (3, "session", include_str!("../../../migrations/sqlite/0003_session.sql")),
     (4, "provider_key", include_str!("../../../migrations/sqlite/0004_provider_key.sql")),
+    (6, "audit", include_str!("../../../migrations/sqlite/0006_audit.sql")),
+    (7, "invite", include_str!("../../../migrations/sqlite/0007_invite.sql")),
 ];
 
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -17,6 +19,8 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (2, "ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
     (3, "session", include_str!("../../../migrations/postgres/0003_session.sql")),
     (4, "provider_key", include_str!("../../../migrations/postgres/0004_provider_key.sql")),
+    (6, "audit", include_str!("../../../migrations/postgres/0006_audit.sql")),
+    (7, "invite", include_str!("../../../migrations/postgres/0007_invite.sql")),
 ];
 
 /// All steps for SQLite.

@@ -1,12 +1,14 @@
 //! Tenants.
 
 use domain::{OrgScope, OrganizationId, UnixMicros};
+use serde_json::json;
 use sqlx::any::AnyRow;
 
-use crate::db::{Db, Tx};
+use crate::audit::{Author, NewAudit, Trail};
+use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::row::Columns;
-use crate::words::OrganizationStatus;
+use crate::words::{AuditAction, OrganizationStatus, SubjectKind};
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,29 @@ pub async fn organization_get(db: &Db, scope: &OrgScope) -> Result<OrganizationR
         .await
         .act("read an organization")?;
     row.as_ref().map(organization_row).transpose()?.ok_or(StoreError::NotFound { what: "organization" })
+}
+
+/// Gives the organization another name.
+pub async fn organization_rename(db: &Db, scope: &OrgScope, name: &str, author: &Author) -> Result<OrganizationRow, StoreError> {
+    let mut tx = db.begin_write().await?;
+    let row = sqlx::query("SELECT id, name, plan, markup_basis_points, status, created_at_us FROM organization WHERE id = $1")
+        .bind(scope.organization().to_string())
+        .fetch_optional(&mut *tx)
+        .await
+        .act("read an organization")?;
+    let mut row = row.as_ref().map(organization_row).transpose()?.ok_or(StoreError::NotFound { what: "organization" })?;
+    sqlx::query("UPDATE organization SET name = $2 WHERE id = $1")
+        .bind(scope.organization().to_string())
+        .bind(name)
+        .execute(&mut *tx)
+        .await
+        .act("rename an organization")?;
+    let (before, after) = (json!({ "name": row.name }), json!({ "name": name }));
+    name.clone_into(&mut row.name);
+    let subject = (SubjectKind::Organization, row.id.to_string());
+    let new = NewAudit { organization: row.id, action: AuditAction::OrganizationChanged, subject, before, after };
+    commit(tx, "rename an organization", Trail::Audit(author, new)).await?;
+    Ok(row)
 }
 
 pub(crate) async fn organization_insert(tx: &mut Tx, organization: &OrganizationRow) -> Result<(), StoreError> {

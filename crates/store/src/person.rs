@@ -1,12 +1,15 @@
 //! People who can log in, and the organizations they belong to.
 
 use domain::{OrganizationId, SessionId, UnixMicros, UserId};
+use serde_json::json;
 use sqlx::any::AnyRow;
 
+use crate::audit::{Author, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::row::Columns;
-use crate::words::{OrganizationStatus, Role};
+use crate::session::{session_audit, session_organization};
+use crate::words::{AuditAction, OrganizationStatus, Role, SubjectKind};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,8 +114,9 @@ pub async fn people_count(db: &Db) -> Result<u64, StoreError> {
 }
 
 /// Gives a person another password, and ends all of their sessions but the one that asks.
-pub async fn person_password_set(db: &Db, person: UserId, password_hash: &str, keep: SessionId) -> Result<(), StoreError> {
+pub async fn person_password_set(db: &Db, person: UserId, password_hash: &str, keep: SessionId, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
+    let organization = session_organization(&mut tx, person, keep).await?;
     let done = sqlx::query("UPDATE person SET password_hash = $2 WHERE id = $1")
         .bind(person.to_string())
         .bind(password_hash)
@@ -122,13 +126,16 @@ pub async fn person_password_set(db: &Db, person: UserId, password_hash: &str, k
     if done.rows_affected() == 0 {
         return Err(StoreError::NotFound { what: "person" });
     }
-    sqlx::query("DELETE FROM session WHERE person_id = $1 AND id <> $2")
+    let ended = sqlx::query("DELETE FROM session WHERE person_id = $1 AND id <> $2")
         .bind(person.to_string())
         .bind(keep.to_string())
         .execute(&mut *tx)
         .await
         .act("end the other sessions")?;
-    commit(tx, "change a password").await
+    let subject = (SubjectKind::Person, person.to_string());
+    let after = json!({ "sessions_ended": ended.rows_affected() });
+    let new = session_audit(organization, AuditAction::PasswordChanged, subject, after);
+    commit(tx, "change a password", Trail::Audit(author, new)).await
 }
 
 /// E-mail addresses are compared and stored in lower case, without blanks around.

@@ -1,13 +1,15 @@
 //! Projects: they hold keys and settings.
 
 use domain::{OrgScope, OrganizationId, ProjectId, UnixMicros};
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
+use crate::audit::{Author, NewAudit, Trail};
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::row::Columns;
-use crate::words::{ChangeKind, ProjectMode};
+use crate::words::{AuditAction, ChangeKind, ProjectMode, SubjectKind};
 
 /// A project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,9 +78,10 @@ pub async fn project_update(
     scope: &OrgScope,
     id: ProjectId,
     update: &ProjectUpdate,
-    now: UnixMicros,
+    author: &Author,
 ) -> Result<ProjectRow, StoreError> {
     let mut tx = db.begin_write().await?;
+    let before = project_said(&project_read(&mut tx, scope, id).await?);
     let row = sqlx::query(
         "UPDATE project SET name = COALESCE($3, name), mode = COALESCE($4, mode), cache_enabled = COALESCE($5, cache_enabled), \
          cache_ttl_seconds = COALESCE($6, cache_ttl_seconds), updated_at_us = $7 WHERE organization_id = $1 AND id = $2 \
@@ -90,16 +93,39 @@ pub async fn project_update(
     .bind(update.mode.map(|mode| mode.as_str().to_owned()))
     .bind(update.cache_enabled.map(i64::from))
     .bind(update.cache_ttl_seconds.map(i64::from))
-    .bind(now.0)
+    .bind(author.at.0)
     .fetch_optional(&mut *tx)
     .await
     .act_unique("change a project", "project name")?;
     let project = row.as_ref().map(project_row).transpose()?.ok_or(StoreError::NotFound { what: "project" })?;
-    let change =
-        NewChange { organization: project.organization, kind: ChangeKind::ProjectChanged, subject: &id.to_string(), key_hash: None, now };
+    let (organization, subject) = (project.organization, id.to_string());
+    let change = NewChange { organization, kind: ChangeKind::ProjectChanged, subject: &subject, key_hash: None, now: author.at };
     change_insert(&mut tx, &change).await?;
-    commit(tx, "change a project").await?;
+    let (action, subject) = (AuditAction::ProjectChanged, (SubjectKind::Project, subject));
+    let new = NewAudit { organization, action, subject, before, after: project_said(&project) };
+    commit(tx, "change a project", Trail::Audit(author, new)).await?;
     Ok(project)
+}
+
+async fn project_read(tx: &mut Tx, scope: &OrgScope, id: ProjectId) -> Result<ProjectRow, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, organization_id, name, mode, cache_enabled, cache_ttl_seconds, created_at_us, updated_at_us \
+         FROM project WHERE organization_id = $1 AND id = $2",
+    )
+    .bind(scope.organization().to_string())
+    .bind(id.to_string())
+    .fetch_optional(&mut **tx)
+    .await
+    .act("read a project")?;
+    row.as_ref().map(project_row).transpose()?.ok_or(StoreError::NotFound { what: "project" })
+}
+
+/// What the audit log says of a project.
+pub(crate) fn project_said(project: &ProjectRow) -> Value {
+    json!({
+        "name": project.name, "mode": project.mode.as_str(), "cache_enabled": project.cache_enabled,
+        "cache_ttl_seconds": project.cache_ttl_seconds,
+    })
 }
 
 pub(crate) async fn project_insert(tx: &mut Tx, project: &ProjectRow) -> Result<(), StoreError> {

@@ -1,13 +1,15 @@
 //! Organizations' own keys at providers: sealed, and never readable again.
 
 use domain::{OrgScope, ProviderKeyId, UnixMicros, UserId};
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
+use crate::audit::{Author, NewAudit, Trail};
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::row::Columns;
-use crate::words::{ChangeKind, ProviderKeyStatus};
+use crate::words::{AuditAction, ChangeKind, ProviderKeyStatus, SubjectKind};
 
 /// Limit: provider keys of one organization.
 const KEYS_MAX: i64 = 200;
@@ -122,7 +124,7 @@ pub struct SealedProviderKeyRow {
 }
 
 /// Stores a key and tells gateways.
-pub async fn provider_key_create(db: &Db, scope: &OrgScope, key: &NewProviderKey, now: UnixMicros) -> Result<(), StoreError> {
+pub async fn provider_key_create(db: &Db, scope: &OrgScope, key: &NewProviderKey, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
     let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM provider_key WHERE organization_id = $1")
         .bind(scope.organization().to_string())
@@ -150,12 +152,14 @@ pub async fn provider_key_create(db: &Db, scope: &OrgScope, key: &NewProviderKey
     .bind(&*key.secret.last4)
     .bind(key.secret.tested_at.map(|at| at.0))
     .bind(key.created_by.to_string())
-    .bind(now.0)
+    .bind(author.at.0)
     .execute(&mut *tx)
     .await
     .act_unique("write a provider key", "name of a provider key")?;
-    tell(&mut tx, scope, key.id, now).await?;
-    commit(tx, "create a provider key").await
+    tell(&mut tx, scope, key.id, author.at).await?;
+    let after = provider_key_said(&provider_key_read(&mut tx, scope, key.id).await?);
+    let new = provider_key_audit(scope, AuditAction::ProviderKeyCreated, key.id, Value::Null, after);
+    commit(tx, "create a provider key", Trail::Audit(author, new)).await
 }
 
 /// Changes settings, tells gateways, and answers with the key as it is then.
@@ -164,10 +168,11 @@ pub async fn provider_key_update(
     scope: &OrgScope,
     id: ProviderKeyId,
     update: &ProviderKeyUpdate,
-    now: UnixMicros,
+    author: &Author,
 ) -> Result<ProviderKeyRow, StoreError> {
     let mut tx = db.begin_write().await?;
-    let done = sqlx::query(
+    let mut before = provider_key_said(&provider_key_read(&mut tx, scope, id).await?);
+    sqlx::query(
         "UPDATE provider_key SET name = COALESCE($3, name), priority = COALESCE($4, priority), weight = COALESCE($5, weight), \
          status = COALESCE($6, status), updated_at_us = $7 WHERE organization_id = $1 AND id = $2",
     )
@@ -177,35 +182,38 @@ pub async fn provider_key_update(
     .bind(update.priority.map(i64::from))
     .bind(update.weight.map(i64::from))
     .bind(update.status.map(|status| status.as_str().to_owned()))
-    .bind(now.0)
+    .bind(author.at.0)
     .execute(&mut *tx)
     .await
     .act_unique("change a provider key", "name of a provider key")?;
-    if done.rows_affected() == 0 {
-        return Err(StoreError::NotFound { what: "provider key" });
-    }
     if let Some(secret) = &update.secret {
         secret_write(&mut tx, scope, id, secret).await?;
     }
-    tell(&mut tx, scope, id, now).await?;
-    commit(tx, "change a provider key").await?;
-    provider_key_get(db, scope, id).await
+    tell(&mut tx, scope, id, author.at).await?;
+    let row = provider_key_read(&mut tx, scope, id).await?;
+    let mut after = provider_key_said(&row);
+    if update.secret.is_some() {
+        // Another key may end with the same four characters.
+        (before["key"], after["key"]) = (json!("old"), json!("new"));
+    }
+    let new = provider_key_audit(scope, AuditAction::ProviderKeyChanged, id, before, after);
+    commit(tx, "change a provider key", Trail::Audit(author, new)).await?;
+    Ok(row)
 }
 
 /// Forgets a key and tells gateways.
-pub async fn provider_key_delete(db: &Db, scope: &OrgScope, id: ProviderKeyId, now: UnixMicros) -> Result<(), StoreError> {
+pub async fn provider_key_delete(db: &Db, scope: &OrgScope, id: ProviderKeyId, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
-    let done = sqlx::query("DELETE FROM provider_key WHERE organization_id = $1 AND id = $2")
+    let before = provider_key_said(&provider_key_read(&mut tx, scope, id).await?);
+    sqlx::query("DELETE FROM provider_key WHERE organization_id = $1 AND id = $2")
         .bind(scope.organization().to_string())
         .bind(id.to_string())
         .execute(&mut *tx)
         .await
         .act("delete a provider key")?;
-    if done.rows_affected() == 0 {
-        return Err(StoreError::NotFound { what: "provider key" });
-    }
-    tell(&mut tx, scope, id, now).await?;
-    commit(tx, "delete a provider key").await
+    tell(&mut tx, scope, id, author.at).await?;
+    let new = provider_key_audit(scope, AuditAction::ProviderKeyDeleted, id, before, Value::Null);
+    commit(tx, "delete a provider key", Trail::Audit(author, new)).await
 }
 
 /// Notes how a test went: `None` went well. Not told to gateways.
@@ -214,7 +222,7 @@ pub async fn provider_key_tested(
     scope: &OrgScope,
     id: ProviderKeyId,
     error: Option<&str>,
-    at: UnixMicros,
+    author: &Author,
 ) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
     sqlx::query(
@@ -224,11 +232,12 @@ pub async fn provider_key_tested(
     .bind(scope.organization().to_string())
     .bind(id.to_string())
     .bind(error.map(str::to_owned))
-    .bind(at.0)
+    .bind(author.at.0)
     .execute(&mut *tx)
     .await
     .act("note a provider key's test")?;
-    commit(tx, "note a provider key's test").await
+    let new = provider_key_audit(scope, AuditAction::ProviderKeyTested, id, Value::Null, json!({ "error": error }));
+    commit(tx, "note a provider key's test", Trail::Audit(author, new)).await
 }
 
 /// One key of the scope.
@@ -270,6 +279,31 @@ pub async fn provider_keys_sealed(db: &Db, scope: &OrgScope) -> Result<Vec<Seale
     .await
     .act("read sealed provider keys")?;
     rows.iter().map(sealed_row).collect()
+}
+
+async fn provider_key_read(tx: &mut Tx, scope: &OrgScope, id: ProviderKeyId) -> Result<ProviderKeyRow, StoreError> {
+    let row = sqlx::query(
+        "SELECT id, provider, name, priority, weight, base_url, prefix, last4, status, last_error, last_error_at_us, tested_at_us, \
+         last_used_at_us, created_by, created_at_us, updated_at_us FROM provider_key WHERE organization_id = $1 AND id = $2",
+    )
+    .bind(scope.organization().to_string())
+    .bind(id.to_string())
+    .fetch_optional(&mut **tx)
+    .await
+    .act("read a provider key")?;
+    row.as_ref().map(provider_key_row).transpose()?.ok_or(StoreError::NotFound { what: "provider key" })
+}
+
+/// What the audit log says of a key: not the key, sealed or not.
+fn provider_key_said(key: &ProviderKeyRow) -> Value {
+    json!({
+        "provider": key.provider, "name": key.name, "priority": key.priority, "weight": key.weight, "base_url": key.base_url,
+        "prefix": key.prefix, "last4": key.last4, "status": key.status.as_str(),
+    })
+}
+
+fn provider_key_audit(scope: &OrgScope, action: AuditAction, id: ProviderKeyId, before: Value, after: Value) -> NewAudit {
+    NewAudit { organization: scope.organization(), action, subject: (SubjectKind::ProviderKey, id.to_string()), before, after }
 }
 
 /// A test's result belongs to the key that was tested, so a new key forgets it.

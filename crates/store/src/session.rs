@@ -2,11 +2,14 @@
 //! that person where others take a scope.
 
 use domain::{OrganizationId, SessionId, UnixMicros, UserId};
+use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
-use crate::db::{Db, commit};
+use crate::audit::{Author, NewAudit, Trail};
+use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::row::Columns;
+use crate::words::{AuditAction, SubjectKind};
 
 /// A session about to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,15 +77,37 @@ pub struct SessionCallerRow {
     pub last_used_at: UnixMicros,
 }
 
+/// Why a session ends before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// It asked for it.
+    LoggedOut,
+    /// Its person ended it from another one.
+    Revoked,
+}
+
 /// Stores a new session, and forgets those of the same person that are not to be kept.
-pub async fn session_create(db: &Db, session: &NewSession, kept: SessionsKept) -> Result<(), StoreError> {
+pub async fn session_create(db: &Db, session: &NewSession, kept: SessionsKept, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
+    session_insert(&mut tx, session, kept).await?;
+    let subject = (SubjectKind::Session, session.id.to_string());
+    let new = session_audit(session.organization, AuditAction::LoggedIn, subject, Value::Null);
+    commit(tx, "begin a session", Trail::Audit(author, new)).await
+}
+
+/// A session's line belongs to the organization that the session shows.
+pub(crate) fn session_audit(organization: OrganizationId, action: AuditAction, subject: (SubjectKind, String), after: Value) -> NewAudit {
+    NewAudit { organization, action, subject, before: Value::Null, after }
+}
+
+/// [`session_create`] inside a transaction that does more.
+pub(crate) async fn session_insert(tx: &mut Tx, session: &NewSession, kept: SessionsKept) -> Result<(), StoreError> {
     let person = session.person.to_string();
     sqlx::query("DELETE FROM session WHERE person_id = $1 AND (created_at_us <= $2 OR last_used_at_us <= $3)")
         .bind(person.clone())
         .bind(kept.created_after.0)
         .bind(kept.used_after.0)
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await
         .act("forget old sessions")?;
     sqlx::query(
@@ -91,7 +116,7 @@ pub async fn session_create(db: &Db, session: &NewSession, kept: SessionsKept) -
     )
     .bind(person.clone())
     .bind(i64::from(kept.count.saturating_sub(1)))
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await
     .act("forget surplus sessions")?;
     sqlx::query(
@@ -105,10 +130,10 @@ pub async fn session_create(db: &Db, session: &NewSession, kept: SessionsKept) -
     .bind(&*session.address)
     .bind(&*session.user_agent)
     .bind(session.now.0)
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await
     .act_unique("write a session", "session")?;
-    commit(tx, "begin a session").await
+    Ok(())
 }
 
 /// Who presents a token with this SHA-256.
@@ -133,7 +158,7 @@ pub async fn session_used(db: &Db, id: SessionId, at: UnixMicros) -> Result<(), 
         .execute(&mut *tx)
         .await
         .act("note a session's use")?;
-    commit(tx, "note a session's use").await
+    commit(tx, "note a session's use", Trail::Bookkeeping).await
 }
 
 /// All sessions of a person, newest first.
@@ -149,18 +174,53 @@ pub async fn session_list(db: &Db, person: UserId) -> Result<Vec<SessionRow>, St
 }
 
 /// Ends a session of a person.
-pub async fn session_revoke(db: &Db, person: UserId, id: SessionId) -> Result<(), StoreError> {
+pub async fn session_revoke(db: &Db, person: UserId, id: SessionId, end: SessionEnd, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
-    let done = sqlx::query("DELETE FROM session WHERE person_id = $1 AND id = $2")
+    let organization = session_organization(&mut tx, person, id).await?;
+    sqlx::query("DELETE FROM session WHERE person_id = $1 AND id = $2")
         .bind(person.to_string())
         .bind(id.to_string())
         .execute(&mut *tx)
         .await
         .act("end a session")?;
-    if done.rows_affected() == 0 {
-        return Err(StoreError::NotFound { what: "session" });
+    let action = match end {
+        SessionEnd::LoggedOut => AuditAction::LoggedOut,
+        SessionEnd::Revoked => AuditAction::SessionRevoked,
+    };
+    let new = session_audit(organization, action, (SubjectKind::Session, id.to_string()), Value::Null);
+    commit(tx, "end a session", Trail::Audit(author, new)).await
+}
+
+/// Ends all sessions of a person but one; answers how many.
+pub async fn sessions_revoke(db: &Db, person: UserId, keep: SessionId, author: &Author) -> Result<u64, StoreError> {
+    let mut tx = db.begin_write().await?;
+    let organization = session_organization(&mut tx, person, keep).await?;
+    let ended = sqlx::query("DELETE FROM session WHERE person_id = $1 AND id <> $2")
+        .bind(person.to_string())
+        .bind(keep.to_string())
+        .execute(&mut *tx)
+        .await
+        .act("end the other sessions")?
+        .rows_affected();
+    if ended == 0 {
+        return Ok(0);
     }
-    commit(tx, "end a session").await
+    let subject = (SubjectKind::Session, keep.to_string());
+    let new = session_audit(organization, AuditAction::SessionsRevoked, subject, json!({ "sessions_ended": ended }));
+    commit(tx, "end the other sessions", Trail::Audit(author, new)).await?;
+    Ok(ended)
+}
+
+/// What a session of a person shows.
+pub(crate) async fn session_organization(tx: &mut Tx, person: UserId, id: SessionId) -> Result<OrganizationId, StoreError> {
+    let row = sqlx::query("SELECT organization_id FROM session WHERE person_id = $1 AND id = $2")
+        .bind(person.to_string())
+        .bind(id.to_string())
+        .fetch_optional(&mut **tx)
+        .await
+        .act("read a session")?
+        .ok_or(StoreError::NotFound { what: "session" })?;
+    Columns(&row).id("organization_id")
 }
 
 fn session_row(row: &AnyRow) -> Result<SessionRow, StoreError> {

@@ -1,31 +1,50 @@
 //! A person's first steps: an account with an organization and a project of its own.
 
-use domain::NanoUsd;
-use domain::ids::TransferId;
+use domain::ids::{InviteId, TransferId};
+use domain::{NanoUsd, UnixMicros};
+use serde_json::{Value, json};
 
-use crate::db::{Db, commit};
+use crate::audit::{Author, Trail};
+use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::invite::invites_accept;
 use crate::ledger::{Account, CreditsGrant, credits_grant_in};
 use crate::organization::{OrganizationRow, organization_insert};
 use crate::person::{PersonRow, member_insert, person_insert};
 use crate::project::{ProjectRow, project_insert};
-use crate::words::Role;
+use crate::session::{NewSession, SessionsKept, session_audit, session_insert};
+use crate::words::{AuditAction, Role, SubjectKind};
 
 /// Everything that a sign-up makes. Ids, hashes and times come from the caller.
 #[derive(Debug, Clone)]
 pub struct SignUp {
     /// Who. Whether they run the instance is decided in the transaction: the first person does, and nobody else.
     pub person: PersonRow,
-    /// Of which that person becomes owner.
-    pub organization: OrganizationRow,
-    /// Its first project.
-    pub project: ProjectRow,
+    /// Where that person belongs.
+    pub home: SignUpHome,
+    /// The person's first session; it shows the home.
+    pub session: NewSession,
     /// Refuse everybody but the first person.
     pub first_only: bool,
     /// Credit that the first organization begins with; zero for none. Later ones get none.
     pub starter_credit: NanoUsd,
     /// Id of its transfer.
     pub starter_transfer: TransferId,
+}
+
+/// Where a new person belongs.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+pub enum SignUpHome {
+    /// To an organization of their own, with a first project.
+    Own {
+        /// Of which that person becomes owner.
+        organization: OrganizationRow,
+        /// Its first project.
+        project: ProjectRow,
+    },
+    /// To the organization that invited them.
+    Invited(InviteId),
 }
 
 /// What a sign-up did.
@@ -39,19 +58,37 @@ pub enum SignedUp {
     Closed,
 }
 
-/// Makes a person, an organization and a project in one transaction. A taken address is a conflict.
-pub async fn sign_up(db: &Db, new: &SignUp) -> Result<SignedUp, StoreError> {
+/// Makes a person with a home in one transaction, and begins a session. A taken address is a conflict; an invitation that
+/// cannot be accepted is not found.
+pub async fn sign_up(db: &Db, new: &SignUp, author: &Author) -> Result<SignedUp, StoreError> {
     let mut tx = db.begin_write().await?;
     let people: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM person").fetch_one(&mut *tx).await.act("count people")?;
     let first = people == 0;
     if new.first_only && !first {
         return Ok(SignedUp::Closed);
     }
-    let (organization, now) = (new.organization.id, new.person.created_at);
     person_insert(&mut tx, &PersonRow { is_operator: first, ..new.person.clone() }).await?;
-    organization_insert(&mut tx, &new.organization).await?;
-    member_insert(&mut tx, organization, new.person.id, Role::Owner, now).await?;
-    project_insert(&mut tx, &new.project).await?;
+    let after = match &new.home {
+        SignUpHome::Own { organization, project } => own_home(&mut tx, new, organization, project, first).await?,
+        SignUpHome::Invited(invite) => {
+            let invite = invites_accept(&mut tx, *invite, new.person.id, author).await?;
+            json!({ "invite_id": invite.id.to_string(), "role": invite.role.as_str() })
+        }
+    };
+    let all = SessionsKept { created_after: UnixMicros(i64::MIN), used_after: UnixMicros(i64::MIN), count: u32::MAX };
+    session_insert(&mut tx, &new.session, all).await?;
+    let subject = (SubjectKind::Person, new.person.id.to_string());
+    let audit = session_audit(new.session.organization, AuditAction::SignedUp, subject, after);
+    commit(tx, "sign up", Trail::Audit(author, audit)).await?;
+    Ok(if first { SignedUp::First } else { SignedUp::Further })
+}
+
+/// An organization with a project, and for the first person of an instance a starter credit; answers for the audit log.
+async fn own_home(tx: &mut Tx, new: &SignUp, own: &OrganizationRow, project: &ProjectRow, first: bool) -> Result<Value, StoreError> {
+    let now = new.person.created_at;
+    organization_insert(tx, own).await?;
+    member_insert(tx, own.id, new.person.id, Role::Owner, now).await?;
+    project_insert(tx, project).await?;
     if first && new.starter_credit > NanoUsd::ZERO {
         let starter = CreditsGrant {
             transfer: new.starter_transfer,
@@ -61,8 +98,9 @@ pub async fn sign_up(db: &Db, new: &SignUp) -> Result<SignedUp, StoreError> {
             author: "sign-up".to_owned(),
             now,
         };
-        credits_grant_in(&mut tx, organization, &starter).await?;
+        credits_grant_in(tx, own.id, &starter).await?;
     }
-    commit(tx, "sign up").await?;
-    Ok(if first { SignedUp::First } else { SignedUp::Further })
+    Ok(json!({
+        "organization_id": own.id.to_string(), "name": own.name, "project_id": project.id.to_string(), "is_operator": first,
+    }))
 }

@@ -74,6 +74,112 @@ words! {
         /// Looking.
         Viewer => "viewer",
     }
+    /// What became of an invitation.
+    InviteStatus {
+        /// It waits, until it expires.
+        Pending => "pending",
+        /// Somebody came.
+        Accepted => "accepted",
+        /// It was taken back, or a later one replaced it.
+        Revoked => "revoked",
+    }
+    /// What kind of actor did something.
+    ActorKind {
+        /// Somebody with an account.
+        Person => "person",
+        /// A program.
+        ManagementKey => "management_key",
+        /// Who runs the instance, in that capacity.
+        Operator => "operator",
+    }
+    /// What kind of thing something was done to.
+    SubjectKind {
+        /// Somebody with an account.
+        Person => "person",
+        /// A browser that is logged in.
+        Session => "session",
+        /// Somebody as a member of the organization.
+        Member => "member",
+        /// An invitation.
+        Invite => "invite",
+        /// The organization itself.
+        Organization => "organization",
+        /// A project.
+        Project => "project",
+        /// An `llmg_` key, or an imported one.
+        ApiKey => "api_key",
+        /// An `llmgm_` key.
+        ManagementKey => "management_key",
+        /// An own key at a provider.
+        ProviderKey => "provider_key",
+        /// A transfer of the ledger.
+        Transfer => "transfer",
+    }
+    /// What was done: the stable codes of the audit log.
+    AuditAction {
+        /// The instance got its first operator from the shell.
+        Bootstrapped => "instance.bootstrapped",
+        /// A person made an account.
+        SignedUp => "person.signed_up",
+        /// A person began a session.
+        LoggedIn => "person.logged_in",
+        /// A person ended the session that asked.
+        LoggedOut => "person.logged_out",
+        /// A person took another password, and the other sessions ended.
+        PasswordChanged => "person.password_changed",
+        /// A person ended a session.
+        SessionRevoked => "session.revoked",
+        /// A person ended all sessions but the one that asked.
+        SessionsRevoked => "session.others_revoked",
+        /// A person let a session show another organization.
+        SessionSwitched => "session.switched",
+        /// A further organization was made.
+        OrganizationCreated => "organization.created",
+        /// Its name changed.
+        OrganizationChanged => "organization.changed",
+        /// A member may do other things.
+        MemberRoleChanged => "member.role_changed",
+        /// A member was made to go.
+        MemberRemoved => "member.removed",
+        /// A member went.
+        MemberLeft => "member.left",
+        /// An owner made another member owner instead.
+        OwnershipTransferred => "organization.transferred",
+        /// Somebody was invited.
+        InviteCreated => "invite.created",
+        /// An invitation was taken back.
+        InviteRevoked => "invite.revoked",
+        /// Somebody who has an account came in.
+        InviteAccepted => "invite.accepted",
+        /// A fresh API key.
+        ApiKeyCreated => "api_key.created",
+        /// Another product's key was taken over.
+        ApiKeyImported => "api_key.imported",
+        /// Other limits or another name.
+        ApiKeyChanged => "api_key.changed",
+        /// A key got a successor.
+        ApiKeyRotated => "api_key.rotated",
+        /// A key was closed for ever.
+        ApiKeyRevoked => "api_key.revoked",
+        /// A fresh management key.
+        ManagementKeyCreated => "management_key.created",
+        /// A management key was closed for ever.
+        ManagementKeyRevoked => "management_key.revoked",
+        /// A key for a provider was brought.
+        ProviderKeyCreated => "provider_key.created",
+        /// Its settings or the key itself changed.
+        ProviderKeyChanged => "provider_key.changed",
+        /// It was deleted.
+        ProviderKeyDeleted => "provider_key.deleted",
+        /// It was sent to its provider to see whether it works.
+        ProviderKeyTested => "provider_key.tested",
+        /// A project's settings changed.
+        ProjectChanged => "project.changed",
+        /// Credit was given.
+        CreditsGranted => "credits.granted",
+        /// Credit was corrected.
+        CreditsCorrected => "credits.corrected",
+    }
     /// What a row of the outbox tells of.
     ChangeKind {
         /// A key was made or imported: forget that its hash is nobody's.

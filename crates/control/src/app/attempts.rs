@@ -1,5 +1,6 @@
-//! Limits on guessing: per address, and per address and account. Somebody who guesses from elsewhere never locks the owner
-//! out, and whoever is refused waits for seconds.
+//! Limits on guessing: per address, per address and account, and per account from everywhere. Nobody is locked out: whoever
+//! guesses from elsewhere at most takes tries from addresses where the account never logged in; one try of those, and all of
+//! an address where it did, stay. Whoever is refused waits for seconds.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,6 +15,10 @@ use tokio::time::Instant;
 const ACCOUNT: Rate = Rate { burst: 8, period: Duration::from_secs(15) };
 /// Tries from one address at once, whatever the account, and how long until one more.
 const ADDRESS: Rate = Rate { burst: 120, period: Duration::from_secs(1) };
+/// Wrong tries of one account from everywhere, until it counts as under attack; kept for twice as long at most.
+const EVERYWHERE: Rate = Rate { burst: 50, period: Duration::from_secs(30) };
+/// Instead of [`ACCOUNT`], for an account under attack, from an address where it never logged in.
+const ATTACKED: Rate = Rate { burst: 1, period: Duration::from_secs(60) };
 /// Limit: remembered addresses and accounts; beyond it the one that is nearest to being forgotten goes first.
 const KEYS_MAX: usize = 20_000;
 
@@ -26,29 +31,60 @@ struct Rate {
 /// An IPv4 address, or the /64 that one IPv6 customer has.
 type Place = u64;
 
+/// The beginning of an address's SHA-256, whether anybody has it or not.
+type Account = [u8; 16];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Address(Place),
-    Account(Place, [u8; 16]),
+    Account(Place, Account),
+    Everywhere(Account),
 }
 
 /// Tries that were taken; give them back when the password was right.
 #[derive(Debug)]
-pub(super) struct Taken(Vec<(Key, Duration)>);
+pub(super) struct Taken {
+    tries: Vec<(Key, Duration)>,
+    /// Where an account logs in, if the tries were for one.
+    home: Option<(Place, Account)>,
+}
 
 /// For each key, the moment at which all of its tries are free again.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     full_at: Mutex<HashMap<Key, Instant>>,
+    /// Where accounts logged in, and when last.
+    homes: Mutex<HashMap<(Place, Account), Instant>>,
 }
 
 impl Attempts {
     /// Takes a try for an account.
     pub(super) fn take(&self, address: Option<IpAddr>, email: &str, now: Instant) -> Result<Taken, Fault> {
         let place = place(address);
-        let mut account = [0; 16];
+        let mut account: Account = [0; 16];
         account.iter_mut().zip(Sha256::digest(email)).for_each(|(to, from)| *to = from);
-        self.take_all(&[(Key::Address(place), ADDRESS), (Key::Account(place, account), ACCOUNT)], now)
+        let home = (place, account);
+        let attacked = self.everywhere(account, now) && !self.homes.lock().contains_key(&home);
+        let rate = if attacked { ATTACKED } else { ACCOUNT };
+        let mut taken = self.take_all(&[(Key::Address(place), ADDRESS), (Key::Account(place, account), rate)], now)?;
+        self.count(account, now);
+        taken.tries.push((Key::Everywhere(account), EVERYWHERE.period));
+        taken.home = Some(home);
+        Ok(taken)
+    }
+
+    /// Whether an account is under attack.
+    fn everywhere(&self, account: Account, now: Instant) -> bool {
+        let full_at = self.full_at.lock().get(&Key::Everywhere(account)).copied();
+        full_at.is_some_and(|at| at.saturating_duration_since(now) >= EVERYWHERE.period * EVERYWHERE.burst)
+    }
+
+    /// Counts a try from everywhere. It refuses nobody, so what it remembers is bounded in time, too.
+    fn count(&self, account: Account, now: Instant) {
+        let (key, mut full_at) = (Key::Everywhere(account), self.full_at.lock());
+        let next = full_at.get(&key).map_or(now, |at| (*at).max(now)) + EVERYWHERE.period;
+        make_room(&mut full_at, &key, now);
+        full_at.insert(key, next.min(now + EVERYWHERE.period * EVERYWHERE.burst * 2));
     }
 
     /// Takes a try that concerns no account yet.
@@ -56,10 +92,20 @@ impl Attempts {
         self.take_all(&[(Key::Address(place(address)), ADDRESS)], now)
     }
 
-    /// What was taken did not count.
-    pub(super) fn give_back(&self, taken: Taken) {
+    /// The password was right: what was taken did not count, and the account is known to log in from there.
+    pub(super) fn give_back(&self, taken: Taken, now: Instant) {
+        if let Some(home) = taken.home {
+            let mut homes = self.homes.lock();
+            if homes.len() >= KEYS_MAX
+                && !homes.contains_key(&home)
+                && let Some(oldest) = homes.iter().min_by_key(|(_, at)| **at).map(|(home, _)| *home)
+            {
+                homes.remove(&oldest);
+            }
+            homes.insert(home, now);
+        }
         let mut full_at = self.full_at.lock();
-        for (key, period) in taken.0 {
+        for (key, period) in taken.tries {
             if let Some(at) = full_at.get_mut(&key) {
                 *at = at.checked_sub(period).unwrap_or(*at);
             }
@@ -81,7 +127,7 @@ impl Attempts {
             make_room(&mut full_at, key, now);
             full_at.insert(*key, at);
         }
-        Ok(Taken(wanted.iter().map(|(key, rate)| (*key, rate.period)).collect()))
+        Ok(Taken { tries: wanted.iter().map(|(key, rate)| (*key, rate.period)).collect(), home: None })
     }
 }
 
@@ -141,7 +187,7 @@ mod tests {
         let (attempts, now) = (Attempts::default(), Instant::now());
         for _ in 0..1_000 {
             let taken = attempts.take(ip("192.0.2.1"), "ada@example.com", now).unwrap();
-            attempts.give_back(taken);
+            attempts.give_back(taken, now);
         }
     }
 
@@ -155,11 +201,42 @@ mod tests {
     }
 
     #[test]
+    fn guesses_from_everywhere_leave_the_owner_a_try_and_their_home_all() {
+        let (attempts, mut now) = (Attempts::default(), Instant::now());
+        let take = |from: &str, now| attempts.take(ip(from), "ada@example.com", now);
+        attempts.give_back(take("192.0.2.1", now).unwrap(), now);
+        for n in 0..u8::try_from(EVERYWHERE.burst).unwrap() {
+            take(&format!("198.51.100.{n}"), now).unwrap();
+        }
+        // Guessers go on from new addresses, each with one try only.
+        for n in 0..200 {
+            assert!(take(&format!("203.0.113.{n}"), now).is_ok());
+            assert_eq!(take(&format!("203.0.113.{n}"), now).unwrap_err().retry_after(), Some(60_000));
+        }
+        assert!(take("192.0.2.99", now).is_ok(), "the owner on a journey");
+        for _ in 0..ACCOUNT.burst {
+            take("192.0.2.1", now).unwrap();
+        }
+        assert!(attempts.take(ip("192.0.2.50"), "bob@example.com", now).is_ok());
+        assert!(attempts.take(ip("192.0.2.50"), "bob@example.com", now).is_ok());
+        // However long the attack was, it is forgotten.
+        now += EVERYWHERE.period * EVERYWHERE.burst * 2;
+        for _ in 0..ACCOUNT.burst {
+            take("192.0.2.98", now).unwrap();
+        }
+    }
+
+    #[test]
     fn memory_is_bounded() {
         let (attempts, now) = (Attempts::default(), Instant::now());
         for n in 0..u32::try_from(KEYS_MAX).unwrap() + 50 {
             let _ = attempts.take_address(Some(IpAddr::from(n.to_be_bytes())), now);
         }
         assert_eq!(attempts.full_at.lock().len(), KEYS_MAX);
+        for n in 0..u32::try_from(KEYS_MAX).unwrap() + 50 {
+            let home = Some((n.into(), [0; 16]));
+            attempts.give_back(Taken { tries: Vec::new(), home }, now);
+        }
+        assert_eq!(attempts.homes.lock().len(), KEYS_MAX);
     }
 }

@@ -4,8 +4,9 @@ use domain::ids::TransferId;
 use domain::key::KeyKind;
 use domain::{ApiKeyId, Code, Fault, ManagementKeyId, NanoUsd, OrgScope, OrganizationId, ProjectId, Secret, UnixMicros, UserId};
 use service::{clock, random};
-use store::{Bootstrap, BootstrapState, NewApiKey, NewManagementKey, ProjectMode};
+use store::{Actor, Bootstrap, BootstrapState, NewApiKey, NewManagementKey, ProjectMode};
 
+use crate::app::auth::Visitor;
 use crate::app::keys::Minted;
 use crate::app::{Control, ask, checks};
 
@@ -152,8 +153,9 @@ impl Control {
         let keys = Keys::mint(&format!("bootstrap, repeated {}", second(now)), state.user, state.project)?;
         #[expect(clippy::disallowed_methods, reason = "the operator's password was verified, and the organization is that person's own")]
         let scope = OrgScope::proven(state.organization);
-        ask::store(Code::DirectoryUnavailable, store::api_key_create(&self.db, &scope, &keys.api_row, now)).await?;
-        ask::store(Code::DirectoryUnavailable, store::management_key_create(&self.db, &scope, &keys.management_row, now)).await?;
+        let author = Visitor::at_console().author(Actor::Operator(state.user), now);
+        ask::store(Code::DirectoryUnavailable, store::api_key_create(&self.db, &scope, &keys.api_row, &author)).await?;
+        ask::store(Code::DirectoryUnavailable, store::management_key_create(&self.db, &scope, &keys.management_row, &author)).await?;
         Ok(keys.shown(&state, true))
     }
 }

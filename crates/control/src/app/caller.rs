@@ -5,8 +5,10 @@ use std::fmt;
 use domain::key::{self, KeyKind, Spelling};
 use domain::{Code, Fault, ManagementKeyId, OrgScope, OrganizationId, SessionId, UnixMicros, UserId};
 use sha2::{Digest, Sha256};
-use store::{KeyStatus, ManagementCallerRow, MemberRow, OrganizationStatus, Role, SessionCallerRow};
+use store::{Actor, Author, KeyStatus, ManagementCallerRow, MemberRow, OrganizationStatus, Role, SessionCallerRow};
 
+use crate::app::auth::Visitor;
+use crate::app::rights::Right;
 use crate::app::{Control, ask};
 
 /// How somebody came in.
@@ -16,6 +18,8 @@ pub enum Via {
     Key(ManagementKeyId),
     /// With a browser.
     Session(SessionId),
+    /// From the shell of the machine that holds the data folder.
+    Console,
 }
 
 impl fmt::Display for Via {
@@ -23,58 +27,78 @@ impl fmt::Display for Via {
         match self {
             Self::Key(id) => id.fmt(f),
             Self::Session(id) => id.fmt(f),
+            Self::Console => f.write_str("console"),
         }
     }
 }
 
 /// A person with an open session: may look after their own account, whatever organizations they belong to.
 #[derive(Debug, Clone)]
-pub struct LoggedIn(SessionCallerRow);
+pub struct LoggedIn {
+    row: SessionCallerRow,
+    visitor: Visitor,
+}
 
 impl LoggedIn {
     /// For `app::sessions`, which found it open.
-    pub(super) const fn found(row: SessionCallerRow) -> Self {
-        Self(row)
+    pub(super) const fn found(row: SessionCallerRow, visitor: Visitor) -> Self {
+        Self { row, visitor }
+    }
+
+    /// Where the request comes from.
+    pub const fn visitor(&self) -> &Visitor {
+        &self.visitor
+    }
+
+    /// For the audit log.
+    pub(super) fn author(&self, at: UnixMicros) -> Author {
+        self.visitor.author(Actor::Person(self.user()), at)
     }
 
     /// The session.
     pub const fn session(&self) -> SessionId {
-        self.0.session
+        self.row.session
     }
 
     /// The person.
     pub const fn user(&self) -> UserId {
-        self.0.person
+        self.row.person
     }
 
     /// That person's address.
     pub fn email(&self) -> &str {
-        &self.0.email
+        &self.row.email
     }
 
     /// That person's name; may be empty.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.row.name
     }
 
     /// That person runs the instance.
     pub const fn is_operator(&self) -> bool {
-        self.0.is_operator
+        self.row.is_operator
+    }
+
+    /// The same session, showing another organization.
+    pub(crate) const fn showing(mut self, organization: OrganizationId) -> Self {
+        self.row.organization = organization;
+        self
     }
 
     /// What the session shows unless asked for another. Membership is not proven by it.
     pub const fn organization(&self) -> OrganizationId {
-        self.0.organization
+        self.row.organization
     }
 
     /// When the session began.
     pub const fn created_at(&self) -> UnixMicros {
-        self.0.created_at
+        self.row.created_at
     }
 
     /// When it was last used, about.
     pub const fn last_used_at(&self) -> UnixMicros {
-        self.0.last_used_at
+        self.row.last_used_at
     }
 }
 
@@ -86,6 +110,7 @@ pub struct Management {
     user: UserId,
     role: Role,
     is_operator: bool,
+    visitor: Visitor,
 }
 
 impl Management {
@@ -104,29 +129,55 @@ impl Management {
         self.user
     }
 
+    /// For the audit log.
+    pub(super) fn author(&self, at: UnixMicros) -> Author {
+        let actor = match self.via {
+            Via::Key(key) => Actor::ManagementKey(key),
+            Via::Session(_) => Actor::Person(self.user),
+            Via::Console => Actor::Operator(self.user),
+        };
+        self.visitor.author(actor, at)
+    }
+
+    /// What that person may do here.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
     /// A logged-in person in an organization whose member they were just found to be.
     pub(super) fn of_member(caller: &LoggedIn, organization: OrganizationId, row: MemberRow) -> Result<Self, Fault> {
         not_suspended(row.status, caller.is_operator())?;
         #[expect(clippy::disallowed_methods, reason = "the session is open, and its person was just found to be a member")]
         let scope = OrgScope::proven(organization);
-        Ok(Self { scope, via: Via::Session(caller.session()), user: caller.user(), role: row.role, is_operator: caller.is_operator() })
+        Ok(Self {
+            scope,
+            via: Via::Session(caller.session()),
+            user: caller.user(),
+            role: row.role,
+            is_operator: caller.is_operator(),
+            visitor: caller.visitor.clone(),
+        })
     }
 }
 
-/// May also make and revoke API keys: an owner, admin or developer.
+/// May also make and revoke API keys: [`Right::Develop`].
 #[derive(Debug, Clone)]
 pub struct Developer(Management);
 
-/// May also change projects: an owner or admin.
+/// May also change how the organization works: [`Right::Administer`].
 #[derive(Debug, Clone)]
 pub struct Admin(Management);
+
+/// May also give the organization away: [`Right::Own`].
+#[derive(Debug, Clone)]
+pub struct Owner(Management);
 
 /// Runs the instance.
 #[derive(Debug, Clone)]
 pub struct Operator(Management);
 
 macro_rules! narrower {
-    ($($proof:ident, $allowed:expr, $say:literal;)*) => {$(
+    ($($proof:ident, $allowed:expr, $say:expr;)*) => {$(
         impl $proof {
             /// What is proven of every caller.
             pub const fn management(&self) -> &Management {
@@ -146,25 +197,30 @@ macro_rules! narrower {
 }
 
 narrower! {
-    Developer, |caller| matches!(caller.role, Role::Owner | Role::Admin | Role::Developer),
-        "this needs an owner, admin or developer of the organization";
-    Admin, |caller| matches!(caller.role, Role::Owner | Role::Admin),
-        "this needs an owner or admin of the organization";
-    Operator, |caller| caller.is_operator,
-        "this needs an operator of this instance";
+    Developer, |caller| Right::Develop.is_of(caller.role), Right::Develop.line().needs;
+    Admin, |caller| Right::Administer.is_of(caller.role), Right::Administer.line().needs;
+    Owner, |caller| Right::Own.is_of(caller.role), Right::Own.line().needs;
+    Operator, |caller| caller.is_operator, "this needs an operator of this instance";
 }
 
 impl Operator {
     /// Acts in an organization from the shell of the machine that holds the data folder.
     #[expect(clippy::disallowed_methods, reason = "who can write the data folder can do all of this without asking")]
-    pub(super) fn at_console(organization: OrganizationId, user: UserId, key: ManagementKeyId) -> Self {
-        Self(Management { scope: OrgScope::proven(organization), via: Via::Key(key), user, role: Role::Owner, is_operator: true })
+    pub(super) fn at_console(organization: OrganizationId, user: UserId) -> Self {
+        let scope = OrgScope::proven(organization);
+        let visitor = Visitor::at_console();
+        Self(Management { scope, via: Via::Console, user, role: Role::Owner, is_operator: true, visitor })
+    }
+
+    /// For the audit log of an organization that an operator acts on from outside.
+    pub(super) fn author(&self, at: UnixMicros) -> Author {
+        self.0.visitor.author(Actor::Operator(self.0.user), at)
     }
 }
 
 impl Control {
     /// Proves who presents a management key.
-    pub async fn management(&self, presented: &str) -> Result<Management, Fault> {
+    pub async fn management(&self, presented: &str, visitor: Visitor) -> Result<Management, Fault> {
         match key::read(presented) {
             Spelling::Ours(KeyKind::Management) => {}
             Spelling::Mistyped(KeyKind::Management) => {
@@ -182,7 +238,7 @@ impl Control {
         }
         let row = ask::store(Code::DirectoryUnavailable, store::management_caller_by_key_hash(&self.db, &key_hash(presented))).await?;
         let row = row.ok_or_else(|| Fault::new(Code::InvalidApiKey, "nobody has this management key on this instance"))?;
-        judged(&row, service::clock::now())
+        judged(&row, service::clock::now(), visitor)
     }
 }
 
@@ -198,7 +254,7 @@ fn not_suspended(status: OrganizationStatus, is_operator: bool) -> Result<(), Fa
     Ok(())
 }
 
-fn judged(row: &ManagementCallerRow, now: UnixMicros) -> Result<Management, Fault> {
+fn judged(row: &ManagementCallerRow, now: UnixMicros, visitor: Visitor) -> Result<Management, Fault> {
     if row.status == KeyStatus::Revoked {
         return Err(Fault::new(Code::RevokedApiKey, "this management key was revoked; use another"));
     }
@@ -210,7 +266,7 @@ fn judged(row: &ManagementCallerRow, now: UnixMicros) -> Result<Management, Faul
     let role = row.role.ok_or_else(|| denied("who made this management key has left the organization; use another"))?;
     #[expect(clippy::disallowed_methods, reason = "the presented key was just found to be this organization's, and open")]
     let scope = OrgScope::proven(row.organization);
-    Ok(Management { scope, via: Via::Key(row.key), user: row.created_by, role, is_operator: row.is_operator })
+    Ok(Management { scope, via: Via::Key(row.key), user: row.created_by, role, is_operator: row.is_operator, visitor })
 }
 
 #[cfg(test)]
@@ -243,7 +299,7 @@ mod tests {
             (Role::Billing, false, false),
             (Role::Viewer, false, false),
         ] {
-            let caller = judged(&row(Some(role)), NOW).unwrap();
+            let caller = judged(&row(Some(role)), NOW, Visitor::default()).unwrap();
             assert_eq!(Developer::try_from(caller.clone()).is_ok(), develops, "{role:?}");
             assert_eq!(Admin::try_from(caller.clone()).is_ok(), administers, "{role:?}");
             assert_eq!(Operator::try_from(caller).unwrap_err().code(), Code::PermissionDenied);
@@ -252,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_key_opens_only_while_everything_behind_it_stands() {
-        let refused = |row: ManagementCallerRow| judged(&row, NOW).unwrap_err().code();
+        let refused = |row: ManagementCallerRow| judged(&row, NOW, Visitor::default()).unwrap_err().code();
         assert_eq!(refused(ManagementCallerRow { status: KeyStatus::Revoked, ..row(Some(Role::Owner)) }), Code::RevokedApiKey);
         assert_eq!(refused(ManagementCallerRow { expires_at: Some(NOW), ..row(Some(Role::Owner)) }), Code::ExpiredApiKey);
         assert_eq!(
@@ -261,6 +317,6 @@ mod tests {
         );
         assert_eq!(refused(row(None)), Code::PermissionDenied);
         let later = ManagementCallerRow { expires_at: Some(NOW.plus_seconds(1)), ..row(Some(Role::Viewer)) };
-        assert!(judged(&later, NOW).is_ok());
+        assert!(judged(&later, NOW, Visitor::default()).is_ok());
     }
 }

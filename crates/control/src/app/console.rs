@@ -1,7 +1,6 @@
 //! The shell of the machine that holds the data folder: who can read and write that folder acts for the first operator.
 
-use domain::{Code, Fault, ManagementKeyId, OrganizationId};
-use uuid::Uuid;
+use domain::{Code, Fault, OrganizationId};
 
 use crate::app::caller::Operator;
 use crate::app::{Control, ask};
@@ -24,6 +23,6 @@ impl Control {
                 }
             }
         };
-        Ok(Operator::at_console(organization, operator.id, ManagementKeyId::from_uuid(Uuid::nil())))
+        Ok(Operator::at_console(organization, operator.id))
     }
 }

@@ -74,7 +74,9 @@ impl Control {
             author: caller.user().to_string(),
             now: clock::now(),
         };
-        let created = ask::store(Code::CreditsUnavailable, store::credits_grant(&self.db, &scope, &grant)).await.map_err(|fault| {
+        let author = who.author(grant.now);
+        let granted = store::credits_grant(&self.db, &scope, &grant, &author);
+        let created = ask::store(Code::CreditsUnavailable, granted).await.map_err(|fault| {
             if fault.code() == Code::Conflict {
                 return Fault::new(Code::Conflict, "this Idempotency-Key granted another amount before; use a new one")
                     .param("Idempotency-Key");

@@ -89,6 +89,15 @@ impl Front {
         }
     }
 
+    /// What a letter can link to; `None` when only the browser knows the host.
+    pub fn address(&self) -> Option<String> {
+        match self {
+            Self::Public { origin, .. } => Some(origin.clone()),
+            Self::Loopback { port } => Some(format!("http://127.0.0.1:{port}")),
+            Self::OwnTls | Self::Closed => None,
+        }
+    }
+
     fn hint(&self) -> String {
         match self {
             Self::Public { origin, .. } => format!("open {origin}"),

@@ -32,7 +32,8 @@ impl Control {
         };
         limits_check(&limits, now)?;
         let caller = who.management();
-        let changed = store::api_key_update(&self.db, caller.scope(), id, &change, now);
+        let author = caller.author(now);
+        let changed = store::api_key_update(&self.db, caller.scope(), id, &change, &author);
         let row = ask::store(Code::DirectoryUnavailable, changed).await.map_err(revoked)?;
         tracing::info!(key.id = %id, by = %caller.via(), "an API key was changed");
         Ok(row)
@@ -64,7 +65,8 @@ impl Control {
                 created_by: Some(caller.user()),
             },
         };
-        let rotated = store::api_key_rotate(&self.db, caller.scope(), &rotate, now);
+        let author = caller.author(now);
+        let rotated = store::api_key_rotate(&self.db, caller.scope(), &rotate, &author);
         ask::store(Code::DirectoryUnavailable, rotated).await.map_err(revoked)?;
         tracing::info!(key.id = %id, successor.id = %rotate.new.id, by = %caller.via(), grace_seconds, "an API key was rotated");
         let row = ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, caller.scope(), rotate.new.id)).await?;

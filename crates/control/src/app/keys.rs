@@ -3,7 +3,7 @@
 use domain::key::{self, KeyKind, Spelling};
 use domain::{ApiKeyId, Code, Fault, ProjectId, Secret, UnixMicros};
 use service::{clock, random};
-use store::{ApiKeyRow, ImportOutcome, KeyPage, KeyStatus, NewApiKey};
+use store::{ApiKeyRow, Author, ImportOutcome, KeyPage, KeyStatus, NewApiKey};
 
 use crate::app::caller::{Developer, Management, key_hash};
 use crate::app::{Control, ask, checks};
@@ -103,7 +103,8 @@ impl Control {
             allowed_models: new.allowed_models,
             created_by: Some(who.management().user()),
         };
-        let (id, created) = self.key_store(who, &row, new.imported.is_some(), now).await?;
+        let author = who.management().author(now);
+        let (id, created) = self.key_store(who, &row, new.imported.is_some(), &author).await?;
         let row = ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, who.management().scope(), id)).await?;
         if !created && row.status == KeyStatus::Revoked {
             return Err(Fault::new(Code::Conflict, "this key was revoked in this organization and cannot open again").param("key"));
@@ -131,21 +132,22 @@ impl Control {
     /// Closes a key for ever. Repeating it changes nothing.
     pub async fn key_revoke(&self, who: &Developer, id: ApiKeyId) -> Result<ApiKeyRow, Fault> {
         let scope = who.management().scope();
-        ask::store(Code::DirectoryUnavailable, store::api_key_revoke(&self.db, scope, id, clock::now())).await?;
+        let author = who.management().author(clock::now());
+        ask::store(Code::DirectoryUnavailable, store::api_key_revoke(&self.db, scope, id, &author)).await?;
         tracing::info!(key.id = %id, by = %who.management().via(), "an API key was revoked");
         ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, scope, id)).await
     }
 
-    async fn key_store(&self, who: &Developer, row: &NewApiKey, imported: bool, now: UnixMicros) -> Result<(ApiKeyId, bool), Fault> {
+    async fn key_store(&self, who: &Developer, row: &NewApiKey, imported: bool, author: &Author) -> Result<(ApiKeyId, bool), Fault> {
         let scope = who.management().scope();
         let stored = if imported {
-            let outcome = ask::store(Code::DirectoryUnavailable, store::api_key_import(&self.db, scope, row, now)).await;
+            let outcome = ask::store(Code::DirectoryUnavailable, store::api_key_import(&self.db, scope, row, author)).await;
             outcome.map(|outcome| match outcome {
                 ImportOutcome::Created(id) => (id, true),
                 ImportOutcome::Existed(id) => (id, false),
             })
         } else {
-            let made = ask::store(Code::DirectoryUnavailable, store::api_key_create(&self.db, scope, row, now)).await;
+            let made = ask::store(Code::DirectoryUnavailable, store::api_key_create(&self.db, scope, row, author)).await;
             made.map(|()| (row.id, true))
         };
         stored.map_err(|fault| match fault.code() {

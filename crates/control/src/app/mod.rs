@@ -1,16 +1,21 @@
 //! What may be done and how: rules, ids and times, without HTTP and without SQL.
 
+pub mod audit;
 pub mod auth;
 pub mod bootstrap;
 pub mod caller;
 pub mod calls;
 pub mod credits;
 pub mod front;
+pub mod invites;
 pub mod key_change;
 pub mod key_check;
 pub mod keys;
+pub mod members;
+pub mod organizations;
 pub mod projects;
 pub mod provider_keys;
+pub mod rights;
 pub mod sessions;
 pub mod usage;
 
@@ -18,9 +23,11 @@ pub(crate) mod ask;
 mod attempts;
 pub(crate) mod checks;
 mod console;
+mod mail;
 mod password;
 mod vault;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use analytics::Analytics;
@@ -51,6 +58,8 @@ pub struct Settings {
     pub master_key: Option<Arc<MasterKey>>,
     /// How provider keys are tested.
     pub key_check: KeyCheck,
+    /// Where letters lie as files, too; without it they are in the database only.
+    pub outbox: Option<PathBuf>,
     /// Provider keys may be sent over plain http: to providers on this machine.
     pub plain_providers: bool,
 }
@@ -68,6 +77,7 @@ impl Default for Settings {
             catalog: Arc::default(),
             master_key: None,
             key_check: KeyCheck::Fixed(KeyAnswer::Unreachable),
+            outbox: None,
             plain_providers: false,
         }
     }

@@ -50,7 +50,8 @@ impl Control {
         let name = name.map(|name| checks::name("name", &name)).transpose()?;
         let update = ProjectUpdate { name, mode, cache_enabled, cache_ttl_seconds };
         let caller = who.management();
-        let changed = store::project_update(&self.db, caller.scope(), id, &update, clock::now());
+        let author = caller.author(clock::now());
+        let changed = store::project_update(&self.db, caller.scope(), id, &update, &author);
         let row = ask::store(Code::DirectoryUnavailable, changed)
             .await
             .map_err(|fault| if fault.code() == Code::Conflict { fault.param("name") } else { fault })?;

@@ -95,9 +95,9 @@ impl Control {
             secret,
             created_by: caller.user(),
         };
-        ask::store(Code::DirectoryUnavailable, store::provider_key_create(&self.db, caller.scope(), &row, clock::now()))
-            .await
-            .map_err(name_taken)?;
+        let author = caller.author(clock::now());
+        let created = store::provider_key_create(&self.db, caller.scope(), &row, &author);
+        ask::store(Code::DirectoryUnavailable, created).await.map_err(name_taken)?;
         tracing::info!(provider_key.id = %id, provider = %provider.id, by = %caller.via(), "a provider key was saved");
         ask::store(Code::DirectoryUnavailable, store::provider_key_get(&self.db, caller.scope(), id)).await
     }
@@ -129,7 +129,8 @@ impl Control {
         };
         let replaced = secret.is_some();
         let update = ProviderKeyUpdate { name, priority, weight, status, secret };
-        let changed = store::provider_key_update(&self.db, caller.scope(), id, &update, clock::now());
+        let author = caller.author(clock::now());
+        let changed = store::provider_key_update(&self.db, caller.scope(), id, &update, &author);
         let row = ask::store(Code::DirectoryUnavailable, changed).await.map_err(name_taken)?;
         tracing::info!(provider_key.id = %id, by = %caller.via(), replaced, "a provider key was changed");
         Ok(row)
@@ -138,7 +139,8 @@ impl Control {
     /// Forgets a key.
     pub async fn provider_key_delete(&self, who: &Admin, id: ProviderKeyId) -> Result<(), Fault> {
         let caller = who.management();
-        ask::store(Code::DirectoryUnavailable, store::provider_key_delete(&self.db, caller.scope(), id, clock::now())).await?;
+        let author = caller.author(clock::now());
+        ask::store(Code::DirectoryUnavailable, store::provider_key_delete(&self.db, caller.scope(), id, &author)).await?;
         tracing::info!(provider_key.id = %id, by = %caller.via(), "a provider key was deleted");
         Ok(())
     }
@@ -164,7 +166,8 @@ impl Control {
         let tested = self.key_ask(&provider, row.base_url, key).await?;
         if tested.verdict != KeyVerdict::Unsure {
             let error = tested.code.map(Code::as_str);
-            let noted = store::provider_key_tested(&self.db, caller.scope(), id, error, clock::now());
+            let author = caller.author(clock::now());
+            let noted = store::provider_key_tested(&self.db, caller.scope(), id, error, &author);
             ask::store(Code::DirectoryUnavailable, noted).await?;
         }
         Ok(tested)

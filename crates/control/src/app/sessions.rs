@@ -4,8 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{Code, Fault, OrganizationId, Secret, SessionId, UnixMicros};
 use service::{clock, random};
-use store::{SessionCallerRow, SessionRow, SessionsKept};
+use store::{SessionCallerRow, SessionEnd, SessionRow, SessionsKept};
 
+use crate::app::auth::Visitor;
 use crate::app::caller::{LoggedIn, Management, key_hash};
 use crate::app::{Control, ask};
 
@@ -54,13 +55,13 @@ pub(crate) fn ends_at(created_at: UnixMicros, last_used_at: UnixMicros) -> UnixM
 
 impl Control {
     /// Proves who presents a session's token.
-    pub async fn logged_in(&self, token: &str) -> Result<LoggedIn, Fault> {
+    pub async fn logged_in(&self, token: &str, visitor: Visitor) -> Result<LoggedIn, Fault> {
         let row = ask::store(Code::DirectoryUnavailable, store::session_caller_by_hash(&self.db, &key_hash(token))).await?;
         let now = clock::now();
         let row = row.filter(|row| now < ends_at(row.created_at, row.last_used_at));
         let row = row.ok_or_else(|| Fault::new(Code::SessionEnded, "this session has ended; log in again"))?;
         self.session_note_use(&row, now).await;
-        Ok(LoggedIn::found(row))
+        Ok(LoggedIn::found(row, visitor))
     }
 
     /// Proves that a person acts for an organization: the named one, or the session's own.
@@ -84,7 +85,9 @@ impl Control {
 
     /// Ends one of the person's own sessions.
     pub async fn session_revoke(&self, who: &LoggedIn, id: SessionId) -> Result<(), Fault> {
-        let ended = ask::store(Code::DirectoryUnavailable, store::session_revoke(&self.db, who.user(), id)).await;
+        let author = who.author(clock::now());
+        let ended = store::session_revoke(&self.db, who.user(), id, SessionEnd::Revoked, &author);
+        let ended = ask::store(Code::DirectoryUnavailable, ended).await;
         ended.map_err(
             |fault| {
                 if fault.code() == Code::NotFound { Fault::new(Code::NotFound, "you have no such session") } else { fault }
@@ -92,6 +95,15 @@ impl Control {
         )?;
         tracing::info!(user.id = %who.user(), session.id = %id, "a session was ended");
         Ok(())
+    }
+
+    /// Ends all of the person's sessions but the one that asks; answers how many.
+    pub async fn sessions_revoke(&self, who: &LoggedIn) -> Result<u64, Fault> {
+        let author = who.author(clock::now());
+        let ended = store::sessions_revoke(&self.db, who.user(), who.session(), &author);
+        let ended = ask::store(Code::DirectoryUnavailable, ended).await?;
+        tracing::info!(user.id = %who.user(), ended, "a person's other sessions were ended");
+        Ok(ended)
     }
 
     /// A use that cannot be noted refuses nobody.

@@ -75,6 +75,10 @@ pub(super) struct SignUpIn {
     /// For display, 1 to 200 characters. Default: the address's first part.
     #[schema(example = "Ada")]
     name: Option<String>,
+    /// The token of an invitation for this address. The person then belongs to the organization that invited, and to no
+    /// organization of their own.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    invite: Option<Secret<String>>,
 }
 
 /// A person who wants in.
@@ -85,6 +89,9 @@ pub(super) struct LogInIn {
     email: String,
     #[schema(value_type = String, format = Password, write_only)]
     password: Secret<String>,
+    /// The token of an invitation for this address, to accept it and show that organization.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    invite: Option<Secret<String>>,
 }
 
 /// Another password.
@@ -99,9 +106,9 @@ pub(super) struct PasswordIn {
 }
 
 /// What a member may do in an organization.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum RoleOut {
+pub(super) enum RoleInOut {
     /// Everything.
     Owner,
     /// Everything but ownership.
@@ -114,7 +121,7 @@ pub(super) enum RoleOut {
     Viewer,
 }
 
-impl From<Role> for RoleOut {
+impl From<Role> for RoleInOut {
     fn from(role: Role) -> Self {
         match role {
             Role::Owner => Self::Owner,
@@ -122,6 +129,18 @@ impl From<Role> for RoleOut {
             Role::Billing => Self::Billing,
             Role::Developer => Self::Developer,
             Role::Viewer => Self::Viewer,
+        }
+    }
+}
+
+impl From<RoleInOut> for Role {
+    fn from(role: RoleInOut) -> Self {
+        match role {
+            RoleInOut::Owner => Self::Owner,
+            RoleInOut::Admin => Self::Admin,
+            RoleInOut::Billing => Self::Billing,
+            RoleInOut::Developer => Self::Developer,
+            RoleInOut::Viewer => Self::Viewer,
         }
     }
 }
@@ -148,7 +167,7 @@ pub(super) struct MembershipOut {
     #[schema(example = "Ada's organization")]
     name: String,
     #[schema(inline)]
-    role: RoleOut,
+    role: RoleInOut,
 }
 
 impl From<MembershipRow> for MembershipOut {
@@ -216,7 +235,7 @@ pub(super) async fn sign_up(
     _: NoParams,
     input::Json(body): input::Json<SignUpIn>,
 ) -> Result<(StatusCode, CookieHeader, Json<AuthSessionOut>), Refused> {
-    let new = SignUpNew { email: body.email, password: body.password, name: body.name };
+    let new = SignUpNew { email: body.email, password: body.password, name: body.name, invite: body.invite };
     let (cookie, session) = entered(&control, control.sign_up(&visitor, new).await?).await?;
     Ok((StatusCode::CREATED, cookie, session))
 }
@@ -233,7 +252,7 @@ pub(super) async fn log_in(
     _: NoParams,
     input::Json(body): input::Json<LogInIn>,
 ) -> Result<(CookieHeader, Json<AuthSessionOut>), Refused> {
-    Ok(entered(&control, control.log_in(&visitor, &body.email, &body.password).await?).await?)
+    Ok(entered(&control, control.log_in(&visitor, &body.email, &body.password, body.invite.as_ref()).await?).await?)
 }
 
 /// Log out
@@ -242,12 +261,12 @@ pub(super) async fn log_in(
 #[utoipa::path(post, path = "/api/v1/auth/log-out", tag = "Log-in",
     responses((status = 204, description = "Logged out.")))]
 pub(super) async fn log_out(
-    Leaving(token): Leaving,
+    Leaving(visitor, token): Leaving,
     State(control): State<Arc<Control>>,
     _: NoParams,
 ) -> Result<(StatusCode, CookieHeader), Refused> {
     if let Some(token) = token {
-        control.log_out(&token).await?;
+        control.log_out(&visitor, &token).await?;
     }
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie::clear(control.front())?)]))
 }
@@ -266,12 +285,11 @@ pub(super) async fn session_get(who: LoggedIn, State(control): State<Arc<Control
     responses((status = 204, description = "Changed.")))]
 pub(super) async fn password_change(
     who: LoggedIn,
-    visitor: Visitor,
     State(control): State<Arc<Control>>,
     _: NoParams,
     input::Json(body): input::Json<PasswordIn>,
 ) -> Result<StatusCode, Refused> {
-    control.password_change(&visitor, &who, &body.current_password, &body.new_password).await?;
+    control.password_change(&who, &body.current_password, &body.new_password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

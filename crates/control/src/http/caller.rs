@@ -13,7 +13,7 @@ use domain::{Code, Fault, OrganizationId};
 use crate::app::Control;
 use crate::app::ask::not_found;
 use crate::app::auth::Visitor;
-use crate::app::caller::{Admin, Developer, LoggedIn, Management, Operator};
+use crate::app::caller::{Admin, Developer, LoggedIn, Management, Operator, Owner};
 use crate::app::sessions::ORGANIZATION_HEADER;
 use crate::http::cookie;
 use crate::http::edge::Refused;
@@ -40,7 +40,7 @@ impl FromRequestParts<Arc<Control>> for Management {
         let named = organization(&parts.headers)?;
         match presented(parts, control)? {
             Presented::Key(key) => {
-                let caller = control.management(key).await?;
+                let caller = control.management(key, visitor(parts)).await?;
                 // A key is of one organization; it must not act there while its user means another.
                 if named.is_some_and(|named| named != caller.scope().organization()) {
                     return Err(Refused(not_found("organization").param(ORGANIZATION_HEADER)));
@@ -48,7 +48,7 @@ impl FromRequestParts<Arc<Control>> for Management {
                 Ok(caller)
             }
             Presented::Session(token) => {
-                let person = control.logged_in(token).await?;
+                let person = control.logged_in(token, visitor(parts)).await?;
                 control.member(&person, named).await.map_err(Refused)
             }
         }
@@ -60,9 +60,9 @@ impl FromRequestParts<Arc<Control>> for LoggedIn {
 
     async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refused> {
         match presented(parts, control)? {
-            Presented::Session(token) => control.logged_in(token).await.map_err(Refused),
+            Presented::Session(token) => control.logged_in(token, visitor(parts)).await.map_err(Refused),
             Presented::Key(key) => {
-                control.management(key).await?;
+                control.management(key, visitor(parts)).await?;
                 Err(Refused(Fault::new(Code::PermissionDenied, "this is about a person's own account: log in; a management key is nobody")))
             }
         }
@@ -75,13 +75,17 @@ impl FromRequestParts<Arc<Control>> for Visitor {
     async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refused> {
         // Without an origin it is no browser, and no other site's page can be behind it.
         at_our_door(parts, control, false)?;
-        let agent = text(&parts.headers, &USER_AGENT).unwrap_or_default().to_owned();
-        Ok(Self { address: parts.extensions.get::<Peer>().map(|peer| peer.0), agent })
+        Ok(visitor(parts))
     }
 }
 
+fn visitor(parts: &Parts) -> Visitor {
+    let agent = text(&parts.headers, &USER_AGENT).unwrap_or_default().to_owned();
+    Visitor { address: parts.extensions.get::<Peer>().map(|peer| peer.0), agent }
+}
+
 /// The token of a browser that wants to leave; open or not.
-pub(super) struct Leaving(pub(super) Option<String>);
+pub(super) struct Leaving(pub(super) Visitor, pub(super) Option<String>);
 
 impl FromRequestParts<Arc<Control>> for Leaving {
     type Rejection = Refused;
@@ -89,7 +93,7 @@ impl FromRequestParts<Arc<Control>> for Leaving {
     async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refused> {
         let token = cookie::token(&parts.headers, control.front()).map(str::to_owned);
         at_our_door(parts, control, token.is_some())?;
-        Ok(Self(token))
+        Ok(Self(visitor(parts), token))
     }
 }
 
@@ -106,7 +110,7 @@ macro_rules! narrower {
     )*};
 }
 
-narrower! { Developer Admin Operator }
+narrower! { Developer Admin Owner Operator }
 
 fn presented<'a>(parts: &'a Parts, control: &Control) -> Result<Presented<'a>, Fault> {
     if parts.headers.contains_key(AUTHORIZATION) {

@@ -9,7 +9,8 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use domain::{ApiKeyId, Code, Fault, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros};
+use domain::ids::InviteId;
+use domain::{ApiKeyId, Code, Fault, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
@@ -167,6 +168,16 @@ impl Named for RequestId {
 
 impl Named for ProviderKeyId {
     const WHAT: &'static str = "provider key";
+    const BEGINS: &'static str = Self::PREFIX;
+}
+
+impl Named for UserId {
+    const WHAT: &'static str = "member";
+    const BEGINS: &'static str = Self::PREFIX;
+}
+
+impl Named for InviteId {
+    const WHAT: &'static str = "invitation";
     const BEGINS: &'static str = Self::PREFIX;
 }
 

@@ -1,18 +1,24 @@
 //! `/api`: routes, and what is around all of them. Handlers parse, call `app` and render.
 
+mod audit;
 mod auth;
 mod call_out;
 pub(crate) mod caller;
 mod calls;
 mod cookie;
 mod credits;
+mod csv;
 mod docs;
 mod docs_schema;
 mod edge;
 mod input;
+mod invites;
 mod key_change;
 mod keys;
+mod members;
 pub(crate) mod openapi;
+mod operator;
+mod organizations;
 mod output;
 mod projects;
 mod provider_keys;
@@ -55,9 +61,9 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(auth::sign_up))
         .routes(routes!(auth::log_in))
         .routes(routes!(auth::log_out))
-        .routes(routes!(auth::session_get))
+        .routes(routes!(auth::session_get, organizations::session_switch))
         .routes(routes!(auth::password_change))
-        .routes(routes!(sessions::session_list))
+        .routes(routes!(sessions::session_list, sessions::sessions_revoke))
         .routes(routes!(sessions::session_revoke))
         .routes(routes!(usage::usage_get))
         .routes(routes!(usage::usage_csv))
@@ -73,6 +79,18 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(provider_keys::provider_key_test))
         .routes(routes!(projects::project_list))
         .routes(routes!(projects::project_get, projects::project_update))
+        .routes(routes!(organizations::organization_list, organizations::organization_create))
+        .routes(routes!(organizations::organization_get, organizations::organization_update))
+        .routes(routes!(members::ownership_transfer))
+        .routes(routes!(members::member_leave))
+        .routes(routes!(members::member_list))
+        .routes(routes!(members::member_update, members::member_remove))
+        .routes(routes!(invites::invite_list, invites::invite_create))
+        .routes(routes!(invites::invite_revoke))
+        .routes(routes!(invites::invite_accept))
+        .routes(routes!(operator::outbox_list))
+        .routes(routes!(audit::audit_list))
+        .routes(routes!(audit::audit_export))
         .split_for_parts();
     (router, openapi::finished(document))
 }

@@ -16,8 +16,12 @@ const KEY: &str = "management_key";
 const SESSION: &str = "session";
 /// Routes without any proof of who asks.
 pub(crate) const OPEN: &[&str] = &["/api/v1/auth/settings", "/api/v1/auth/sign-up", "/api/v1/auth/log-in", "/api/v1/auth/log-out"];
-/// Below it, routes are about a person and not about an organization: no management key opens them.
-pub(crate) const PERSONAL: &str = "/api/v1/auth/";
+
+/// Whether a route is about a person and not about an organization: no management key opens it.
+pub(crate) fn is_personal(path: &str) -> bool {
+    path.starts_with("/api/v1/auth/") || path.starts_with("/api/v1/organizations")
+}
+
 const REFUSED: &str = "Refused";
 
 #[derive(utoipa::OpenApi)]
@@ -36,6 +40,9 @@ const REFUSED: &str = "Refused";
         (name = "Credits", description = "What the organization can spend."),
         (name = "API keys", description = "Keys that call `/v1`."),
         (name = "Provider keys", description = "Own keys at providers, sealed when they are saved."),
+        (name = "Organizations", description = "Organizations, their members and what each may do."),
+        (name = "Audit", description = "Who changed what, from where, and when."),
+        (name = "Operator", description = "What only who runs the instance sees."),
         (name = "Projects", description = "Projects hold keys and settings."),
     ),
     components(schemas(Problem))
@@ -63,7 +70,7 @@ pub(super) fn finished(mut document: OpenApi) -> OpenApi {
     operations.for_each(|(path, operation)| {
         let openers: &[&str] = if OPEN.contains(&path.as_str()) {
             &[]
-        } else if path.starts_with(PERSONAL) {
+        } else if is_personal(path) {
             &[SESSION]
         } else {
             &[KEY, SESSION]

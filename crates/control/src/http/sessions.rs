@@ -68,6 +68,25 @@ pub(super) async fn session_list(who: LoggedIn, State(control): State<Arc<Contro
     Ok(Json(SessionsOut { data: rows.iter().map(|row| SessionOut::of(row, who.session())).collect() }))
 }
 
+/// How many sessions ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionsEndedOut {
+    ended: u64,
+}
+
+/// End all other own sessions
+///
+/// At once. The session that asks goes on.
+#[utoipa::path(delete, path = "/api/v1/auth/sessions", tag = "Log-in",
+    responses((status = 200, description = "Ended.", body = SessionsEndedOut)))]
+pub(super) async fn sessions_revoke(
+    who: LoggedIn,
+    State(control): State<Arc<Control>>,
+    _: NoParams,
+) -> Result<Json<SessionsEndedOut>, Refused> {
+    Ok(Json(SessionsEndedOut { ended: control.sessions_revoke(&who).await? }))
+}
+
 /// End an own session
 ///
 /// At once. Ending the session that asks is a log-out.

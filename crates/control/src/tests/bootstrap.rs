@@ -1,6 +1,7 @@
 use domain::{Code, Fault, NanoUsd, Secret};
 use store::{KeyPage, api_key_list, balance, caller_by_key_hash, project_list};
 
+use crate::app::auth::Visitor;
 use crate::app::bootstrap::BootstrapAsk;
 use crate::tests::world::{empty, hash};
 use crate::{Bootstrapped, Control, Settings};
@@ -22,7 +23,7 @@ async fn a_first_start_may_be_repeated() {
     assert!(!first.existed);
     let caller = caller_by_key_hash(&db, &hash(first.api_key.expose())).await.unwrap().unwrap();
     assert_eq!((caller.organization, caller.project), (first.organization_id, first.project_id));
-    let who = control.management(first.management_key.expose()).await.unwrap();
+    let who = control.management(first.management_key.expose(), Visitor::default()).await.unwrap();
     assert_eq!((who.user(), who.scope().organization()), (first.user_id, first.organization_id));
 
     let again = control.bootstrap(&ask(" ada@example.COM ", "correct horse")).await.unwrap();
@@ -31,7 +32,7 @@ async fn a_first_start_may_be_repeated() {
     assert_ne!(again.api_key.expose(), first.api_key.expose());
     assert_ne!(again.management_key.expose(), first.management_key.expose());
     for key in [first.management_key, again.management_key] {
-        let who = control.management(key.expose()).await.unwrap();
+        let who = control.management(key.expose(), Visitor::default()).await.unwrap();
         assert!(crate::Operator::try_from(who).is_ok());
     }
     assert_eq!(balance(&db, who.scope()).await.unwrap().credits, NanoUsd::from_usd(3));

@@ -7,14 +7,15 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::http::Method;
+use domain::ids::{InviteId, MailId};
 use domain::{ApiKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId};
 use seal::MasterKey;
 use serde_json::{Value, json};
-use store::{DataKeyRow, NewApiKey, NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept};
+use store::{DataKeyRow, MailRow, NewApiKey, NewInvite, NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept};
 use uuid::Uuid;
 
 use crate::tests::browser::Browser;
-use crate::tests::world::{DAY, Tenant, World, call, hash, request};
+use crate::tests::world::{DAY, Tenant, World, author, call, hash, request};
 
 /// What a route asks of its caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ enum Needs {
     Developer,
     /// An owner or admin.
     Admin,
+    /// An owner.
+    Owner,
     /// Who runs the instance.
     Operator,
 }
@@ -38,6 +41,8 @@ enum Needs {
 enum Thing {
     ApiKey,
     Call,
+    Invite,
+    Member,
     Project,
     ProviderKey,
     Session,
@@ -57,6 +62,7 @@ const LINES: &[Line] = &[
     ("GET", "/api/v1/auth/session", Needs::Person, Thing::Nothing, None, 200),
     ("POST", "/api/v1/auth/password", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
     ("GET", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
+    ("DELETE", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
     ("DELETE", "/api/v1/auth/sessions/{id}", Needs::Person, Thing::Session, None, 204),
     ("GET", "/api/v1/usage", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/usage.csv", Needs::Member, Thing::Nothing, None, 200),
@@ -88,6 +94,30 @@ const LINES: &[Line] = &[
         Some(|_| json!({"provider": "openai", "key": "sk-0123456789abcdef"})),
         200,
     ),
+    ("PATCH", "/api/v1/auth/session", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("GET", "/api/v1/organizations", Needs::Person, Thing::Nothing, None, 200),
+    ("POST", "/api/v1/organizations", Needs::Person, Thing::Nothing, Some(|n| json!({"name": format!("o {n}")})), 201),
+    ("GET", "/api/v1/organization", Needs::Member, Thing::Nothing, None, 200),
+    ("PATCH", "/api/v1/organization", Needs::Admin, Thing::Nothing, Some(|n| json!({"name": format!("o {n}")})), 200),
+    ("POST", "/api/v1/organization/transfer", Needs::Owner, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/organizations/leave", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("GET", "/api/v1/members", Needs::Member, Thing::Nothing, None, 200),
+    ("PATCH", "/api/v1/members/{id}", Needs::Admin, Thing::Member, Some(|_| json!({"role": "viewer"})), 200),
+    ("DELETE", "/api/v1/members/{id}", Needs::Admin, Thing::Member, None, 204),
+    ("GET", "/api/v1/invites", Needs::Admin, Thing::Nothing, None, 200),
+    (
+        "POST",
+        "/api/v1/invites",
+        Needs::Admin,
+        Thing::Nothing,
+        Some(|n| json!({"email": format!("invited{n}@example.com"), "role": "viewer"})),
+        201,
+    ),
+    ("DELETE", "/api/v1/invites/{id}", Needs::Admin, Thing::Invite, None, 200),
+    ("POST", "/api/v1/auth/invites/accept", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("GET", "/api/v1/operator/outbox", Needs::Operator, Thing::Nothing, None, 200),
+    ("GET", "/api/v1/audit", Needs::Admin, Thing::Nothing, None, 200),
+    ("GET", "/api/v1/audit/export", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/projects", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/projects/{id}", Needs::Member, Thing::Project, None, 200),
     ("PATCH", "/api/v1/projects/{id}", Needs::Admin, Thing::Project, Some(|_| json!({"cache_enabled": true})), 200),
@@ -211,7 +241,7 @@ impl Cast {
         let (address, user_agent, now) = (String::new(), String::new(), service::clock::now());
         let session = NewSession { id, person, organization, hash: hash(token), address, user_agent, now };
         let all = SessionsKept { created_after: UnixMicros(0), used_after: UnixMicros(0), count: u32::MAX };
-        store::session_create(&self.world.db, &session, all).await.unwrap();
+        store::session_create(&self.world.db, &session, all, &author(DAY)).await.unwrap();
         id
     }
 
@@ -232,6 +262,10 @@ impl Cast {
             Thing::ApiKey => self.api_key(tenant).await.to_string(),
             Thing::ProviderKey if nobodys => ProviderKeyId::from_uuid(self.uuid()).to_string(),
             Thing::ProviderKey => self.provider_key(tenant).await.to_string(),
+            Thing::Invite if nobodys => InviteId::from_uuid(self.uuid()).to_string(),
+            Thing::Invite => self.invite(tenant).await.to_string(),
+            Thing::Member if nobodys => UserId::from_uuid(self.uuid()).to_string(),
+            Thing::Member => self.member(tenant).await.to_string(),
             Thing::Session if nobodys => SessionId::from_uuid(self.uuid()).to_string(),
             Thing::Session => {
                 let of = if whose == Whose::Own { self.user(caller).unwrap_or(tenant.user) } else { tenant.user };
@@ -255,8 +289,28 @@ impl Cast {
             allowed_models: None,
             created_by: None,
         };
-        store::api_key_create(&self.world.db, &tenant.scope(), &key, UnixMicros(DAY)).await.unwrap();
+        store::api_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
         key.id
+    }
+
+    async fn invite(&self, tenant: &Tenant) -> InviteId {
+        let (id, n) = (InviteId::from_uuid(self.uuid()), self.next());
+        let email = format!("invited{n}@example.com");
+        let (subject, body, created_at) = (String::new(), String::new(), UnixMicros(DAY));
+        let mail = MailRow { id: MailId::from_uuid(self.uuid()), recipient: email.clone(), subject, body, created_at };
+        let (hash, expires_at) = (hash(&email), service::clock::now().plus_seconds(60));
+        let new = NewInvite { id, email, role: Role::Viewer, hash, invited_by: tenant.user, expires_at, mail };
+        store::invite_create(&self.world.db, &tenant.scope(), &new, &author(DAY)).await.unwrap();
+        id
+    }
+
+    /// A developer of the tenant who does nothing.
+    async fn member(&self, tenant: &Tenant) -> UserId {
+        let (user, n) = (UserId::from_uuid(self.uuid()), self.next());
+        let columns = "id, email, password_hash, is_operator, created_at_us";
+        self.world.sql(&format!("INSERT INTO person ({columns}) VALUES ('{user}', 'member{n}@example.com', '$argon2id$', 0, {DAY})")).await;
+        self.world.sql(&format!("INSERT INTO member VALUES ('{}', '{user}', 'developer', {DAY})", tenant.organization)).await;
+        user
     }
 
     async fn provider_key(&self, tenant: &Tenant) -> ProviderKeyId {
@@ -270,7 +324,7 @@ impl Cast {
             secret: ProviderKeySecret { base_url, sealed, key_version: 1, prefix: String::new(), last4: String::new(), tested_at },
             created_by: tenant.user,
         };
-        store::provider_key_create(&self.world.db, &tenant.scope(), &key, UnixMicros(DAY)).await.unwrap();
+        store::provider_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
         key.id
     }
 }
@@ -301,6 +355,7 @@ fn wanted(&(_, _, needs, thing, _, let_in): &Line, caller: Caller, whose: Whose)
         Needs::Nobody | Needs::Person | Needs::Member => true,
         Needs::Developer => matches!(role, Role::Owner | Role::Admin | Role::Developer),
         Needs::Admin => matches!(role, Role::Owner | Role::Admin),
+        Needs::Owner => role == Role::Owner,
         Needs::Operator => caller == Caller::Operator,
     };
     if !may {
@@ -377,4 +432,55 @@ fn the_document_says_what_opens_each_route() {
         };
         assert_eq!(*security, wanted, "{method} {path}");
     }
+}
+
+/// Refresh: `LLMG_REFRESH=1 cargo test -p control matrix`.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test's own switch")]
+fn the_page_about_roles_says_what_the_code_says() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/roles.md");
+    let page = std::fs::read_to_string(&file).unwrap();
+    let mut current = between(&page, "rights", &rights_table());
+    current = between(&current, "routes", &routes_table());
+    if std::env::var("LLMG_REFRESH").is_ok() {
+        std::fs::write(&file, &current).unwrap();
+    } else {
+        assert!(page == current, "docs/roles.md is not what the code says; refresh it with `LLMG_REFRESH=1 cargo test -p control matrix`");
+    }
+}
+
+/// The page with another text between two marks.
+fn between(page: &str, mark: &str, text: &str) -> String {
+    let (begin, end) = (format!("<!-- {mark} -->\n"), format!("<!-- end of {mark} -->"));
+    let (head, rest) = page.split_once(&begin).unwrap();
+    let (_, tail) = rest.split_once(&end).unwrap();
+    format!("{head}{begin}{text}{end}{tail}")
+}
+
+fn rights_table() -> String {
+    let roles: Vec<_> = Role::ALL.iter().map(|role| role.as_str()).collect();
+    let mut text = format!("| right | {} | what |\n|---|{}---|\n", roles.join(" | "), "---|".repeat(roles.len()));
+    for line in crate::app::rights::TABLE {
+        let cells: Vec<_> = Role::ALL.iter().map(|role| if line.right.is_of(*role) { "yes" } else { "–" }).collect();
+        text.push_str(&format!("| {} | {} | {} |\n", line.name, cells.join(" | "), line.what));
+    }
+    text
+}
+
+/// What the cells above prove.
+fn routes_table() -> String {
+    let mut text = "| route | needs |\n|---|---|\n".to_owned();
+    for (method, path, needs, ..) in LINES {
+        let needs = match needs {
+            Needs::Nobody => "nothing",
+            Needs::Person => "a session",
+            Needs::Member => "look",
+            Needs::Developer => "develop",
+            Needs::Admin => "administer",
+            Needs::Owner => "own",
+            Needs::Operator => "an operator of the instance",
+        };
+        text.push_str(&format!("| {method} {path} | {needs} |\n"));
+    }
+    text
 }

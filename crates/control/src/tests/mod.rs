@@ -1,13 +1,16 @@
 //! The router on real stores in a folder of its own for each test.
 
+mod audit;
 mod auth;
 mod bootstrap;
 mod browser;
 mod calls;
 mod credits;
+mod invites;
 mod key_change;
 mod keys;
 mod matrix;
+mod members;
 mod projects;
 mod provider_keys;
 mod refusals;

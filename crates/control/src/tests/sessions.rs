@@ -32,6 +32,23 @@ async fn people_see_and_end_their_own_sessions_only() {
 }
 
 #[tokio::test]
+async fn a_person_ends_all_other_sessions() {
+    let world = World::deserted(|_| {}).await;
+    let (mut ada, mut phone, mut bob) = (Browser::default(), Browser::default(), Browser::default());
+    ada.sign_up(&world, "ada@example.com").await;
+    bob.sign_up(&world, "bob@example.com").await;
+    phone.log_in(&world, "ada@example.com", PASSWORD).await.ok(200);
+    Browser::default().log_in(&world, "ada@example.com", PASSWORD).await.ok(200);
+    for ended in [2, 0] {
+        let reply = ada.send(&world, Method::DELETE, "/api/v1/auth/sessions", None).await;
+        assert_eq!(reply.ok(200), json!({"ended": ended}));
+    }
+    phone.get(&world, "/api/v1/auth/session").await.refused(401, "session_ended");
+    ada.get(&world, "/api/v1/auth/session").await.ok(200);
+    bob.get(&world, "/api/v1/auth/session").await.ok(200);
+}
+
+#[tokio::test]
 async fn another_password_ends_the_other_sessions() {
     let world = World::deserted(|_| {}).await;
     let (mut ada, mut phone) = (Browser::default(), Browser::default());

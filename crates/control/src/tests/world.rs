@@ -19,7 +19,7 @@ use seal::MasterKey;
 use serde_json::Value;
 use service::config::Signup;
 use sha2::{Digest, Sha256};
-use store::{Bootstrap, Db, NewApiKey, NewManagementKey, OpenOptions, ProjectMode, Role};
+use store::{Actor, Author, Bootstrap, Db, NewApiKey, NewManagementKey, OpenOptions, ProjectMode, Role};
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -101,6 +101,12 @@ impl Tenant {
     }
 }
 
+/// Nobody in particular.
+pub fn author(at: i64) -> Author {
+    let actor = Actor::Person(UserId::from_uuid(Uuid::from_u128(1)));
+    Author { actor, address: String::new(), user_agent: String::new(), at: UnixMicros(at) }
+}
+
 pub fn hash(key: &str) -> [u8; 32] {
     Sha256::digest(key).into()
 }
@@ -127,6 +133,7 @@ impl World {
             catalog: Arc::new(Catalog::builtin().unwrap()),
             master_key: Some(Arc::new(MasterKey::new(&[1; 32]).unwrap())),
             key_check: KeyCheck::Fixed(KeyAnswer::Status(200)),
+            outbox: None,
             plain_providers: false,
         };
         change(&mut settings);
@@ -175,8 +182,8 @@ impl World {
         self.sql(&format!("INSERT INTO organization VALUES ('{organization}', 'Other {n}', 'free', 1000, 'active', {DAY})")).await;
         self.sql(&format!("INSERT INTO member VALUES ('{organization}', '{user}', '{}', {DAY})", role.as_str())).await;
         self.sql(&format!("INSERT INTO project VALUES ('{project}', '{organization}', 'Theirs', 'credits', 0, 3600, {DAY}, {DAY})")).await;
-        store::management_key_create(&self.db, &tenant.scope(), &tenant.new_management_key(), UnixMicros(DAY)).await.unwrap();
-        store::api_key_create(&self.db, &tenant.scope(), &tenant.new_api_key(), UnixMicros(DAY)).await.unwrap();
+        store::management_key_create(&self.db, &tenant.scope(), &tenant.new_management_key(), &author(DAY)).await.unwrap();
+        store::api_key_create(&self.db, &tenant.scope(), &tenant.new_api_key(), &author(DAY)).await.unwrap();
         tenant
     }
 

@@ -3,7 +3,8 @@
 use domain::{NanoUsd, UnixMicros};
 
 use crate::contract::world::{
-    NOW, balance, first_start, funded, key, new_key, new_management_key, organization, other_organization, project, proven, scope, user,
+    NOW, author, balance, first_start, funded, key, new_key, new_management_key, organization, other_organization, project, proven, scope,
+    user,
 };
 use crate::{
     ApiKeyRotate, ApiKeyUpdate, Bootstrapped, ChangeKind, Db, ImportOutcome, KeyPage, KeyStatus, NewApiKey, ProjectMode, ProjectUpdate,
@@ -33,8 +34,8 @@ pub async fn a_bootstrap_makes_everything_once(db: Db) {
     assert_eq!(caller_by_key_hash(&db, &[9; 32]).await.unwrap(), None, "a repeat stores no key by itself");
 
     // Fresh keys on a repeat are explicit.
-    api_key_create(&db, &scope(1), &new_key(9), NOW).await.unwrap();
-    management_key_create(&db, &scope(1), &new_management_key(9), NOW).await.unwrap();
+    api_key_create(&db, &scope(1), &new_key(9), &author(NOW)).await.unwrap();
+    management_key_create(&db, &scope(1), &new_management_key(9), &author(NOW)).await.unwrap();
     assert_eq!(api_key_list(&db, &scope(1), None, ALL).await.unwrap().len(), 2);
 
     let mut stranger = first_start(NanoUsd::ZERO);
@@ -74,7 +75,7 @@ pub async fn a_key_opens_until_it_is_revoked(db: Db) {
         created_by: Some(user(1)),
         ..new_key(2)
     };
-    api_key_create(&db, &scope(1), &key_2, NOW).await.unwrap();
+    api_key_create(&db, &scope(1), &key_2, &author(NOW)).await.unwrap();
     let before = revision_latest(&db).await.unwrap();
     let caller = caller_by_key_hash(&db, &[2; 32]).await.unwrap().unwrap();
     assert_eq!((caller.key, caller.organization, caller.project), (key(2), organization(1), project(1)));
@@ -82,8 +83,8 @@ pub async fn a_key_opens_until_it_is_revoked(db: Db) {
     assert_eq!(caller.allowed_models.as_deref(), Some(&["gpt-4o".to_owned()][..]));
     assert_eq!((caller.mode, caller.key_status, caller.revision), (ProjectMode::Hybrid, KeyStatus::Active, before));
 
-    api_key_revoke(&db, &scope(1), key(2), NOW).await.unwrap();
-    api_key_revoke(&db, &scope(1), key(2), NOW).await.unwrap();
+    api_key_revoke(&db, &scope(1), key(2), &author(NOW)).await.unwrap();
+    api_key_revoke(&db, &scope(1), key(2), &author(NOW)).await.unwrap();
     let changes = changes_after(&db, before, 10).await.unwrap();
     assert_eq!(changes.len(), 1, "revoking twice is told once");
     assert_eq!((changes[0].kind, changes[0].key_hash, changes[0].organization), (ChangeKind::KeyRevoked, Some([2; 32]), organization(1)));
@@ -92,7 +93,7 @@ pub async fn a_key_opens_until_it_is_revoked(db: Db) {
     assert_eq!((caller.key_status, caller.revision), (KeyStatus::Revoked, changes[0].revision));
 
     assert_eq!(caller_by_key_hash(&db, &[3; 32]).await.unwrap(), None);
-    assert!(matches!(api_key_create(&db, &scope(1), &key_2, NOW).await, Err(StoreError::Conflict { .. })));
+    assert!(matches!(api_key_create(&db, &scope(1), &key_2, &author(NOW)).await, Err(StoreError::Conflict { .. })));
     assert_eq!(revision_latest(&db).await.unwrap(), changes[0].revision, "what failed is not told");
 }
 
@@ -100,7 +101,7 @@ pub async fn a_project_update_is_told_to_gateways(db: Db) {
     funded(&db, 0).await;
     let before = revision_latest(&db).await.unwrap();
     let update = ProjectUpdate { mode: Some(ProjectMode::ApiKeys), cache_enabled: Some(true), ..ProjectUpdate::default() };
-    let changed = project_update(&db, &scope(1), project(1), &update, UnixMicros(5)).await.unwrap();
+    let changed = project_update(&db, &scope(1), project(1), &update, &author(UnixMicros(5))).await.unwrap();
     assert_eq!((changed.mode, changed.cache_enabled, changed.cache_ttl_seconds), (ProjectMode::ApiKeys, true, 3_600));
     assert_eq!((&*changed.name, changed.updated_at, changed.created_at), ("Default", UnixMicros(5), NOW));
     assert_eq!(project_get(&db, &scope(1), project(1)).await.unwrap(), changed);
@@ -114,17 +115,17 @@ pub async fn a_project_update_is_told_to_gateways(db: Db) {
 pub async fn an_imported_key_belongs_to_one_organization(db: Db) {
     funded(&db, 0).await;
     other_organization(&db, 2, 0).await;
-    assert_eq!(api_key_import(&db, &scope(1), &new_key(5), NOW).await.unwrap(), ImportOutcome::Created(key(5)));
+    assert_eq!(api_key_import(&db, &scope(1), &new_key(5), &author(NOW)).await.unwrap(), ImportOutcome::Created(key(5)));
     let again = NewApiKey { id: key(6), ..new_key(5) };
-    assert_eq!(api_key_import(&db, &scope(1), &again, NOW).await.unwrap(), ImportOutcome::Existed(key(5)));
-    assert!(matches!(api_key_import(&db, &scope(2), &again, NOW).await, Err(StoreError::Conflict { .. })));
+    assert_eq!(api_key_import(&db, &scope(1), &again, &author(NOW)).await.unwrap(), ImportOutcome::Existed(key(5)));
+    assert!(matches!(api_key_import(&db, &scope(2), &again, &author(NOW)).await, Err(StoreError::Conflict { .. })));
     assert!(api_key_get(&db, &scope(1), key(5)).await.unwrap().imported);
 }
 
 pub async fn keys_are_listed_by_page(db: Db) {
     funded(&db, 0).await;
     for n in 2..=5 {
-        api_key_create(&db, &scope(1), &new_key(n), NOW).await.unwrap();
+        api_key_create(&db, &scope(1), &new_key(n), &author(NOW)).await.unwrap();
     }
     let first = api_key_list(&db, &scope(1), Some(project(1)), KeyPage { after: None, limit: 3 }).await.unwrap();
     let rest = api_key_list(&db, &scope(1), Some(project(1)), KeyPage { after: Some(first[2].id), limit: 3 }).await.unwrap();
@@ -143,12 +144,18 @@ pub async fn nothing_is_seen_through_another_scope(db: Db) {
     let two = scope(2);
     let before = revision_latest(&db).await.unwrap();
     assert!(matches!(project_get(&db, &two, project(1)).await, Err(StoreError::NotFound { .. })));
-    assert!(matches!(project_update(&db, &two, project(1), &ProjectUpdate::default(), NOW).await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(
+        project_update(&db, &two, project(1), &ProjectUpdate::default(), &author(NOW)).await,
+        Err(StoreError::NotFound { .. })
+    ));
     assert!(matches!(api_key_get(&db, &two, key(1)).await, Err(StoreError::NotFound { .. })));
-    assert!(matches!(api_key_revoke(&db, &two, key(1), NOW).await, Err(StoreError::NotFound { .. })));
-    assert!(matches!(api_key_create(&db, &two, &new_key(7), NOW).await, Err(StoreError::NotFound { what: "project" })));
-    assert!(matches!(management_key_create(&db, &two, &new_management_key(7), NOW).await, Err(StoreError::NotFound { what: "member" })));
-    assert!(matches!(management_key_revoke(&db, &two, new_management_key(1).id, NOW).await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(api_key_revoke(&db, &two, key(1), &author(NOW)).await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(api_key_create(&db, &two, &new_key(7), &author(NOW)).await, Err(StoreError::NotFound { what: "project" })));
+    assert!(matches!(
+        management_key_create(&db, &two, &new_management_key(7), &author(NOW)).await,
+        Err(StoreError::NotFound { what: "member" })
+    ));
+    assert!(matches!(management_key_revoke(&db, &two, new_management_key(1).id, &author(NOW)).await, Err(StoreError::NotFound { .. })));
     api_key_used(&db, &two, key(1), NOW).await.unwrap();
     assert!(api_key_list(&db, &two, None, ALL).await.unwrap().is_empty());
     assert!(management_key_list(&db, &two).await.unwrap().is_empty());
@@ -163,8 +170,8 @@ pub async fn a_management_key_shows_its_maker(db: Db) {
     let caller = management_caller_by_key_hash(&db, &hash).await.unwrap().unwrap();
     assert_eq!((caller.organization, caller.created_by, caller.role), (organization(1), user(1), Some(Role::Owner)));
     assert!(caller.is_operator);
-    management_key_revoke(&db, &scope(1), caller.key, NOW).await.unwrap();
-    management_key_revoke(&db, &scope(1), caller.key, NOW).await.unwrap();
+    management_key_revoke(&db, &scope(1), caller.key, &author(NOW)).await.unwrap();
+    management_key_revoke(&db, &scope(1), caller.key, &author(NOW)).await.unwrap();
     assert_eq!(management_caller_by_key_hash(&db, &hash).await.unwrap().unwrap().status, KeyStatus::Revoked);
     assert_eq!(management_caller_by_key_hash(&db, &[0; 32]).await.unwrap(), None);
     assert_eq!(management_key_list(&db, &scope(1)).await.unwrap().len(), 1);
@@ -199,10 +206,10 @@ pub async fn a_key_changes_where_it_is_told_to(db: Db) {
     funded(&db, 1).await;
     other_organization(&db, 2, 0).await;
     let limits = NewApiKey { rpm: Some(10), tpm: Some(20), allowed_models: Some(vec!["a".to_owned()]), ..new_key(5) };
-    api_key_create(&db, &scope(1), &limits, NOW).await.unwrap();
+    api_key_create(&db, &scope(1), &limits, &author(NOW)).await.unwrap();
     let since = revision_latest(&db).await.unwrap();
     let update = ApiKeyUpdate { name: Some("other".to_owned()), rpm: Some(None), concurrency: Some(Some(3)), ..ApiKeyUpdate::default() };
-    let changed = api_key_update(&db, &scope(1), key(5), &update, NOW).await.unwrap();
+    let changed = api_key_update(&db, &scope(1), key(5), &update, &author(NOW)).await.unwrap();
     assert_eq!((&*changed.name, changed.rpm, changed.tpm, changed.concurrency), ("other", None, Some(20), Some(3)));
     assert_eq!(changed.allowed_models.as_deref(), Some(["a".to_owned()].as_slice()));
     assert_eq!(api_key_get(&db, &scope(1), key(5)).await.unwrap(), changed);
@@ -210,29 +217,29 @@ pub async fn a_key_changes_where_it_is_told_to(db: Db) {
     let told = changes_after(&db, since, 10).await.unwrap();
     assert_eq!(told.iter().map(|change| (change.kind, change.key_hash)).collect::<Vec<_>>(), [(ChangeKind::KeyChanged, Some([5; 32]))]);
 
-    assert!(matches!(api_key_update(&db, &scope(2), key(5), &update, NOW).await, Err(StoreError::NotFound { .. })));
-    api_key_revoke(&db, &scope(1), key(5), NOW).await.unwrap();
-    assert!(matches!(api_key_update(&db, &scope(1), key(5), &update, NOW).await, Err(StoreError::Conflict { .. })));
+    assert!(matches!(api_key_update(&db, &scope(2), key(5), &update, &author(NOW)).await, Err(StoreError::NotFound { .. })));
+    api_key_revoke(&db, &scope(1), key(5), &author(NOW)).await.unwrap();
+    assert!(matches!(api_key_update(&db, &scope(1), key(5), &update, &author(NOW)).await, Err(StoreError::Conflict { .. })));
 }
 
 pub async fn a_rotated_key_opens_until_its_grace_ends(db: Db) {
     funded(&db, 1).await;
     other_organization(&db, 2, 0).await;
-    api_key_create(&db, &scope(1), &new_key(5), NOW).await.unwrap();
+    api_key_create(&db, &scope(1), &new_key(5), &author(NOW)).await.unwrap();
     let since = revision_latest(&db).await.unwrap();
     let end = NOW.plus_seconds(60);
     let rotate = |old, new, end| ApiKeyRotate { old: key(old), old_ends_at: end, new: new_key(new) };
-    api_key_rotate(&db, &scope(1), &rotate(5, 6, end), NOW).await.unwrap();
+    api_key_rotate(&db, &scope(1), &rotate(5, 6, end), &author(NOW)).await.unwrap();
     assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().expires_at, Some(end));
     assert_eq!(caller_by_key_hash(&db, &[6; 32]).await.unwrap().unwrap().expires_at, None);
     let told = changes_after(&db, since, 10).await.unwrap();
     let told: Vec<_> = told.iter().map(|change| (change.kind, change.key_hash)).collect();
     assert_eq!(told, [(ChangeKind::KeyChanged, Some([5; 32])), (ChangeKind::KeyCreated, Some([6; 32]))]);
 
-    api_key_rotate(&db, &scope(1), &rotate(5, 7, NOW.plus_seconds(600)), NOW).await.unwrap();
+    api_key_rotate(&db, &scope(1), &rotate(5, 7, NOW.plus_seconds(600)), &author(NOW)).await.unwrap();
     assert_eq!(api_key_get(&db, &scope(1), key(5)).await.unwrap().expires_at, Some(end), "a second rotation lengthened the first's grace");
     for (scope, old, new, at) in [(scope(1), 5, 8, end), (scope(2), 6, 8, NOW), (scope(1), 6, 5, NOW)] {
-        assert!(api_key_rotate(&db, &scope, &rotate(old, new, end), at).await.is_err());
+        assert!(api_key_rotate(&db, &scope, &rotate(old, new, end), &author(at)).await.is_err());
         assert!(
             old == 5 || api_key_get(&db, &super::world::scope(1), key(6)).await.unwrap().expires_at.is_none(),
             "half a rotation stayed"

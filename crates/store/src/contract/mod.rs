@@ -1,9 +1,12 @@
 //! What every backend must do. Each test takes an empty, migrated [`Db`](crate::Db); the macro at the end runs all of
 //! them on each backend.
 
+mod audit;
 mod directory;
 mod epochs;
+mod invites;
 mod leases;
+mod members;
 mod money;
 mod people;
 mod posting;
@@ -31,6 +34,12 @@ macro_rules! contract {
 }
 
 contract! {
+    audit:
+        a_change_leaves_one_line
+        a_change_that_fails_leaves_none
+        the_log_is_its_organizations
+        the_log_is_filtered_and_paged
+        nobody_rewrites_the_log;
     directory:
         a_bootstrap_makes_everything_once
         bootstraps_at_once_make_one_instance
@@ -50,7 +59,19 @@ contract! {
         a_closed_instance_takes_one_person
         a_session_opens_until_it_ends
         old_and_surplus_sessions_make_room
-        another_password_ends_the_other_sessions;
+        another_password_ends_the_other_sessions
+        other_sessions_end_together;
+    invites:
+        an_invitation_waits_for_its_address
+        an_invitation_is_accepted_once_and_in_time
+        the_invited_sign_up_into_the_organization;
+    members:
+        an_organization_keeps_an_owner
+        two_owners_who_leave_at_once_leave_one
+        an_organization_is_given_away
+        what_a_former_member_made_ends_as_told
+        members_are_not_seen_through_another_scope
+        a_person_makes_further_organizations;
     provider_keys:
         a_data_key_is_made_once
         provider_keys_live_in_their_organization

@@ -3,7 +3,9 @@
 use domain::{NanoUsd, RequestId};
 use uuid::Uuid;
 
-use crate::contract::world::{NOW, balance, event, funded, grant, leased, organization, other_organization, post, proven, scope, transfer};
+use crate::contract::world::{
+    NOW, author, balance, event, funded, grant, leased, organization, other_organization, post, proven, scope, transfer,
+};
 use crate::ledger::{NewTransfer, transfer_post};
 use crate::{
     Account, ChangeKind, Correction, CrashLoss, CrashLossTotals, Db, StoreError, TransferKind, changes_after, crash_loss_post,
@@ -14,12 +16,12 @@ pub async fn a_grant_counts_once(db: Db) {
     funded(&db, 0).await;
     other_organization(&db, 2, 0).await;
     let before = revision_latest(&db).await.unwrap();
-    assert!(credits_grant(&db, &scope(1), &grant(7, 500)).await.unwrap());
-    assert!(!credits_grant(&db, &scope(1), &grant(7, 500)).await.unwrap());
-    assert!(matches!(credits_grant(&db, &scope(1), &grant(7, 501)).await, Err(StoreError::Conflict { .. })));
-    assert!(matches!(credits_grant(&db, &scope(2), &grant(7, 500)).await, Err(StoreError::Conflict { .. })));
+    assert!(credits_grant(&db, &scope(1), &grant(7, 500), &author(NOW)).await.unwrap());
+    assert!(!credits_grant(&db, &scope(1), &grant(7, 500), &author(NOW)).await.unwrap());
+    assert!(matches!(credits_grant(&db, &scope(1), &grant(7, 501), &author(NOW)).await, Err(StoreError::Conflict { .. })));
+    assert!(matches!(credits_grant(&db, &scope(2), &grant(7, 500), &author(NOW)).await, Err(StoreError::Conflict { .. })));
     for amount in [0, -1] {
-        assert!(matches!(credits_grant(&db, &scope(1), &grant(8, amount)).await, Err(StoreError::Invalid { .. })));
+        assert!(matches!(credits_grant(&db, &scope(1), &grant(8, amount), &author(NOW)).await, Err(StoreError::Invalid { .. })));
     }
     assert_eq!(balance(&db).await, (500, 0, 0));
     let changes = changes_after(&db, before, 10).await.unwrap();
@@ -38,18 +40,18 @@ pub async fn a_correction_needs_words_and_counts_once(db: Db) {
         now: NOW,
     };
     assert!(matches!(
-        credits_correct(&db, &scope(1), &Correction { reason: String::new(), ..take.clone() }).await,
+        credits_correct(&db, &scope(1), &Correction { reason: String::new(), ..take.clone() }, &author(NOW)).await,
         Err(StoreError::Invalid { .. })
     ));
     assert!(matches!(
-        credits_correct(&db, &scope(1), &Correction { against: Account::Leased, ..take.clone() }).await,
+        credits_correct(&db, &scope(1), &Correction { against: Account::Leased, ..take.clone() }, &author(NOW)).await,
         Err(StoreError::Invalid { .. })
     ));
-    assert!(credits_correct(&db, &scope(1), &take).await.unwrap());
-    assert!(!credits_correct(&db, &scope(1), &take).await.unwrap());
+    assert!(credits_correct(&db, &scope(1), &take, &author(NOW)).await.unwrap());
+    assert!(!credits_correct(&db, &scope(1), &take, &author(NOW)).await.unwrap());
     assert_eq!(balance(&db).await, (-50, 0, 0), "a correction is a named way below zero");
     let give = Correction { transfer: transfer(10), amount: NanoUsd(60), ..take };
-    assert!(credits_correct(&db, &scope(1), &give).await.unwrap());
+    assert!(credits_correct(&db, &scope(1), &give, &author(NOW)).await.unwrap());
     assert_eq!(balance(&db).await, (10, 0, 0));
     let kinds: Vec<_> = transfers_list(&db, &scope(1), 0, 10).await.unwrap().into_iter().map(|row| row.kind).collect();
     assert_eq!(kinds, [TransferKind::Grant, TransferKind::Correction, TransferKind::Correction]);
@@ -140,6 +142,6 @@ pub async fn the_debit_itself_refuses_what_is_not_covered(db: Db) {
         };
         assert_eq!(transfer_post(&mut tx, &transfer).await.unwrap(), done, "{kind:?} of {amount}");
     }
-    tx.commit().await.unwrap();
+    crate::db::commit(tx, "test", crate::audit::Trail::Bookkeeping).await.unwrap();
     assert_eq!(transfers_list(&db, &scope(1), 0, 10).await.unwrap().len(), 4, "what was refused left no row");
 }

@@ -3,7 +3,7 @@
 use domain::ProviderKeyId;
 use uuid::Uuid;
 
-use crate::contract::world::{NOW, funded, other_organization, scope, user};
+use crate::contract::world::{NOW, author, funded, other_organization, scope, user};
 use crate::{
     ChangeKind, DataKeyRow, Db, NewProviderKey, ProviderKeySecret, ProviderKeyStatus, ProviderKeyUpdate, StoreError, changes_after,
     data_key_create, data_key_get, provider_key_create, provider_key_delete, provider_key_get, provider_key_list, provider_key_tested,
@@ -63,11 +63,11 @@ pub async fn provider_keys_live_in_their_organization(db: Db) {
     two_organizations(&db).await;
     let since = revision_latest(&db).await.unwrap();
     for key in [new(1, 5), new(2, 0)] {
-        provider_key_create(&db, &scope(1), &key, NOW).await.unwrap();
+        provider_key_create(&db, &scope(1), &key, &author(NOW)).await.unwrap();
     }
     let same_name = NewProviderKey { id: id(3), ..new(1, 0) };
-    assert!(matches!(provider_key_create(&db, &scope(1), &same_name, NOW).await, Err(StoreError::Conflict { .. })));
-    provider_key_create(&db, &scope(2), &same_name, NOW).await.unwrap();
+    assert!(matches!(provider_key_create(&db, &scope(1), &same_name, &author(NOW)).await, Err(StoreError::Conflict { .. })));
+    provider_key_create(&db, &scope(2), &same_name, &author(NOW)).await.unwrap();
     let rows = provider_key_list(&db, &scope(1)).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id(2), id(1)]);
     let sealed = provider_keys_sealed(&db, &scope(2)).await.unwrap();
@@ -76,12 +76,12 @@ pub async fn provider_keys_live_in_their_organization(db: Db) {
     let theirs = scope(2);
     let update = ProviderKeyUpdate { priority: Some(9), ..ProviderKeyUpdate::default() };
     assert!(matches!(provider_key_get(&db, &theirs, id(1)).await, Err(StoreError::NotFound { .. })));
-    assert!(matches!(provider_key_update(&db, &theirs, id(1), &update, NOW).await, Err(StoreError::NotFound { .. })));
-    assert!(matches!(provider_key_delete(&db, &theirs, id(1), NOW).await, Err(StoreError::NotFound { .. })));
-    provider_key_tested(&db, &theirs, id(1), Some("x"), NOW).await.unwrap();
+    assert!(matches!(provider_key_update(&db, &theirs, id(1), &update, &author(NOW)).await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(provider_key_delete(&db, &theirs, id(1), &author(NOW)).await, Err(StoreError::NotFound { .. })));
+    provider_key_tested(&db, &theirs, id(1), Some("x"), &author(NOW)).await.unwrap();
     assert_eq!(provider_key_get(&db, &scope(1), id(1)).await.unwrap().last_error, None);
-    provider_key_delete(&db, &scope(1), id(1), NOW).await.unwrap();
-    assert!(matches!(provider_key_delete(&db, &scope(1), id(1), NOW).await, Err(StoreError::NotFound { .. })));
+    provider_key_delete(&db, &scope(1), id(1), &author(NOW)).await.unwrap();
+    assert!(matches!(provider_key_delete(&db, &scope(1), id(1), &author(NOW)).await, Err(StoreError::NotFound { .. })));
     let told = changes_after(&db, since, 10).await.unwrap();
     assert_eq!(told.len(), 4);
     assert!(told.iter().all(|change| change.kind == ChangeKind::ProviderKeysChanged));
@@ -89,28 +89,28 @@ pub async fn provider_keys_live_in_their_organization(db: Db) {
 
 pub async fn another_provider_key_forgets_the_tests_of_the_old_one(db: Db) {
     two_organizations(&db).await;
-    provider_key_create(&db, &scope(1), &new(1, 0), NOW).await.unwrap();
+    provider_key_create(&db, &scope(1), &new(1, 0), &author(NOW)).await.unwrap();
     let later = NOW.plus_seconds(60);
-    provider_key_tested(&db, &scope(1), id(1), Some("upstream_authentication"), later).await.unwrap();
+    provider_key_tested(&db, &scope(1), id(1), Some("upstream_authentication"), &author(later)).await.unwrap();
     let failed = provider_key_get(&db, &scope(1), id(1)).await.unwrap();
     assert_eq!((failed.last_error.as_deref(), failed.last_error_at), (Some("upstream_authentication"), Some(later)));
     assert_eq!(failed.tested_at, Some(NOW));
 
     let update = ProviderKeyUpdate { status: Some(ProviderKeyStatus::Disabled), weight: Some(3), ..ProviderKeyUpdate::default() };
-    let changed = provider_key_update(&db, &scope(1), id(1), &update, later).await.unwrap();
+    let changed = provider_key_update(&db, &scope(1), id(1), &update, &author(later)).await.unwrap();
     assert_eq!((changed.status, changed.weight, changed.priority, changed.updated_at), (ProviderKeyStatus::Disabled, 3, 0, later));
     assert!(changed.last_error.is_some());
 
     let other = ProviderKeySecret { base_url: Some("https://example.com/v1".to_owned()), tested_at: None, ..secret(9) };
     let update = ProviderKeyUpdate { secret: Some(other), ..ProviderKeyUpdate::default() };
-    let replaced = provider_key_update(&db, &scope(1), id(1), &update, later).await.unwrap();
+    let replaced = provider_key_update(&db, &scope(1), id(1), &update, &author(later)).await.unwrap();
     assert_eq!((replaced.last_error, replaced.tested_at), (None, None));
     assert_eq!(replaced.base_url.as_deref(), Some("https://example.com/v1"));
     assert_eq!(provider_keys_sealed(&db, &scope(1)).await.unwrap()[0].sealed, [9; 40]);
-    provider_key_tested(&db, &scope(1), id(1), None, later).await.unwrap();
+    provider_key_tested(&db, &scope(1), id(1), None, &author(later)).await.unwrap();
     assert_eq!(provider_key_get(&db, &scope(1), id(1)).await.unwrap().tested_at, Some(later));
 
     let missing = ProviderKeySecret { key_version: 7, ..secret(9) };
     let update = ProviderKeyUpdate { secret: Some(missing), ..ProviderKeyUpdate::default() };
-    assert!(provider_key_update(&db, &scope(1), id(1), &update, later).await.is_err(), "sealed with a key that is not there");
+    assert!(provider_key_update(&db, &scope(1), id(1), &update, &author(later)).await.is_err(), "sealed with a key that is not there");
 }

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use uuid::Uuid;
 
 use crate::contract::world::{
-    EPOCH, NOW, ask, event, funded, gateway, grant, lease, organization, other_organization, post, proven, scope,
+    EPOCH, NOW, ask, author, event, funded, gateway, grant, lease, organization, other_organization, post, proven, scope,
 };
 use crate::{
     Db, EpochClose, EpochRecord, LeaseExtend, LeaseGrant, LeaseReturn, LeaseState, PostedEvent, credits_grant, epoch_record, lease_extend,
@@ -174,7 +174,7 @@ async fn do_both(db: &Db, model: &mut Model, act: Act) {
     match act {
         Act::Grant(amount) => {
             model.grants += 1;
-            credits_grant(db, &scope(1), &grant(0x1_0000 + model.grants, amount)).await.unwrap();
+            credits_grant(db, &scope(1), &grant(0x1_0000 + model.grants, amount), &author(NOW)).await.unwrap();
             model.credits += amount;
             model.given += amount;
         }

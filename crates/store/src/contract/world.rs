@@ -7,10 +7,12 @@ use domain::{
 };
 use uuid::Uuid;
 
+use crate::audit::Trail;
+use crate::db::commit;
 use crate::organization::organization_insert;
 use crate::{
-    Account, Bootstrap, CreditsGrant, Db, LeaseGrant, LeaseGranted, NewApiKey, NewManagementKey, OpenOptions, OrganizationRow,
-    OrganizationStatus, OutcomeKind, PostBatch, Posted, PostedEvent, ProjectMode, UsedMode,
+    Account, Actor, Author, Bootstrap, CreditsGrant, Db, LeaseGrant, LeaseGranted, NewApiKey, NewManagementKey, OpenOptions,
+    OrganizationRow, OrganizationStatus, OutcomeKind, PostBatch, Posted, PostedEvent, ProjectMode, UsedMode,
 };
 
 pub const NOW: UnixMicros = UnixMicros(1_760_000_000_000_000);
@@ -146,9 +148,9 @@ pub async fn other_organization(db: &Db, n: u128, credit: i64) {
     };
     let mut tx = db.begin_write().await.unwrap();
     organization_insert(&mut tx, &row).await.unwrap();
-    tx.commit().await.unwrap();
+    commit(tx, "test", Trail::Bookkeeping).await.unwrap();
     if credit > 0 {
-        crate::credits_grant(db, &scope(n), &grant(0x50 + n, credit)).await.unwrap();
+        crate::credits_grant(db, &scope(n), &grant(0x50 + n, credit), &author(NOW)).await.unwrap();
     }
 }
 
@@ -188,6 +190,11 @@ pub fn event(seq: u64, on: Option<u128>, charged: i64) -> PostedEvent {
         charged: NanoUsd(charged),
         hold: NanoUsd(charged),
     }
+}
+
+/// Ada, at a time.
+pub fn author(at: UnixMicros) -> Author {
+    Author { actor: Actor::Person(user(1)), address: "192.0.2.1".to_owned(), user_agent: "test".to_owned(), at }
 }
 
 pub async fn post(db: &Db, events: &[PostedEvent]) -> Posted {

@@ -2,6 +2,7 @@
 
 use domain::{NanoUsd, OrgScope, RequestId, UnixMicros};
 
+use crate::audit::Trail;
 use crate::db::{Db, commit};
 use crate::error::{Act, StoreError};
 use crate::ledger::account::Account;
@@ -102,6 +103,6 @@ pub async fn crash_loss_post(db: &Db, scope: &OrgScope, loss: &CrashLoss) -> Res
         };
         transfer_post(&mut tx, &transfer).await?;
     }
-    commit(tx, "post a loss").await?;
+    commit(tx, "post a loss", Trail::Bookkeeping).await?;
     Ok(true)
 }

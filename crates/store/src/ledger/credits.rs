@@ -2,13 +2,15 @@
 
 use domain::ids::TransferId;
 use domain::{NanoUsd, OrgScope, OrganizationId, UnixMicros};
+use serde_json::{Value, json};
 
+use crate::audit::{Author, NewAudit, Trail};
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::ledger::account::{Account, account_balance};
 use crate::ledger::transfer::{NewTransfer, transfer_by_id, transfer_post};
-use crate::words::{ChangeKind, TransferKind};
+use crate::words::{AuditAction, ChangeKind, SubjectKind, TransferKind};
 
 /// Credit about to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,15 +59,25 @@ pub struct Balance {
 
 /// Gives credit and tells gateways. True when it was given now, false when this transfer had been posted before; the
 /// same id for another amount or organization is a conflict.
-pub async fn credits_grant(db: &Db, scope: &OrgScope, grant: &CreditsGrant) -> Result<bool, StoreError> {
+pub async fn credits_grant(db: &Db, scope: &OrgScope, grant: &CreditsGrant, author: &Author) -> Result<bool, StoreError> {
     let mut tx = db.begin_write().await?;
     let granted = credits_grant_in(&mut tx, scope.organization(), grant).await?;
-    commit(tx, "grant credits").await?;
-    Ok(granted)
+    if !granted {
+        return Ok(false);
+    }
+    let new = credits_audit(scope, AuditAction::CreditsGranted, grant.transfer, grant.amount, &grant.reason);
+    commit(tx, "grant credits", Trail::Audit(author, new)).await?;
+    Ok(true)
+}
+
+fn credits_audit(scope: &OrgScope, action: AuditAction, transfer: TransferId, amount: NanoUsd, reason: &str) -> NewAudit {
+    let after = json!({ "amount_nano_usd": amount.0, "reason": reason });
+    let subject = (SubjectKind::Transfer, transfer.to_string());
+    NewAudit { organization: scope.organization(), action, subject, before: Value::Null, after }
 }
 
 /// Repairs a balance by a transfer with a reason. True when it was posted now, false when it had been before.
-pub async fn credits_correct(db: &Db, scope: &OrgScope, correction: &Correction) -> Result<bool, StoreError> {
+pub async fn credits_correct(db: &Db, scope: &OrgScope, correction: &Correction, author: &Author) -> Result<bool, StoreError> {
     if correction.against.is_tenant() {
         return Err(StoreError::Invalid { what: "a correction is against an account of the system" });
     }
@@ -90,8 +102,12 @@ pub async fn credits_correct(db: &Db, scope: &OrgScope, correction: &Correction)
     };
     let mut tx = db.begin_write().await?;
     let posted = post_once(&mut tx, &transfer).await?;
-    commit(tx, "correct credits").await?;
-    Ok(posted)
+    if !posted {
+        return Ok(false);
+    }
+    let new = credits_audit(scope, AuditAction::CreditsCorrected, correction.transfer, correction.amount, &correction.reason);
+    commit(tx, "correct credits", Trail::Audit(author, new)).await?;
+    Ok(true)
 }
 
 /// Where the organization's credit is, in one consistent view.

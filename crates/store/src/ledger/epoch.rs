@@ -3,6 +3,7 @@
 use domain::{Epoch, GatewayId, Lane, NanoUsd, Seq, UnixMicros};
 use sqlx::any::AnyRow;
 
+use crate::audit::Trail;
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::ledger::lease::lease_release;
@@ -122,7 +123,7 @@ pub async fn epoch_record(db: &Db, record: &EpochRecord) -> Result<(), StoreErro
             .await
             .act("record an epoch's lane")?;
     }
-    commit(tx, "record an epoch").await
+    commit(tx, "record an epoch", Trail::Bookkeeping).await
 }
 
 /// Closes all leases of an ended epoch once all its events are posted: what is left of each goes back to credits. Safe
@@ -147,7 +148,7 @@ pub async fn leases_close_epoch(db: &Db, gateway: GatewayId, epoch: Epoch, now: 
         lease_update(&mut tx, &lease).await?;
         returned += left;
     }
-    commit(tx, "close an epoch's leases").await?;
+    commit(tx, "close an epoch's leases", Trail::Bookkeeping).await?;
     Ok(EpochClose::Closed { leases: closed, returned })
 }
 

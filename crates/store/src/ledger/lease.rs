@@ -3,6 +3,7 @@
 use domain::{Epoch, GatewayId, LeaseId, NanoUsd, OrgScope, OrganizationId, UnixMicros};
 use uuid::Uuid;
 
+use crate::audit::Trail;
 use crate::db::{Db, Tx, commit};
 use crate::error::StoreError;
 use crate::ledger::account::{Account, account_balance};
@@ -112,7 +113,7 @@ pub async fn lease_grant(db: &Db, scope: &OrgScope, ask: &LeaseGrant) -> Result<
         lease_insert(&mut tx, &lease).await?;
     }
     let granted = answer(&mut tx, organization, granted).await?;
-    commit(tx, "grant a lease").await?;
+    commit(tx, "grant a lease", Trail::Bookkeeping).await?;
     Ok(granted)
 }
 
@@ -136,7 +137,7 @@ pub async fn lease_extend(db: &Db, scope: &OrgScope, ask: &LeaseExtend) -> Resul
         lease_update(&mut tx, &lease).await?;
     }
     let granted = answer(&mut tx, organization, granted).await?;
-    commit(tx, "extend a lease").await?;
+    commit(tx, "extend a lease", Trail::Bookkeeping).await?;
     Ok(granted)
 }
 
@@ -159,7 +160,7 @@ pub async fn lease_return(db: &Db, scope: &OrgScope, give: &LeaseReturn) -> Resu
     }
     lease_settle_state(&mut lease);
     lease_update(&mut tx, &lease).await?;
-    commit(tx, "return a lease").await?;
+    commit(tx, "return a lease", Trail::Bookkeeping).await?;
     Ok(LeaseReturned { returned, state: lease.state })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{Epoch, GatewayId, Lane, LeaseId, NanoUsd, OrganizationId, ProjectId, Seq, UnixMicros, Usage};
 
+use crate::audit::Trail;
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::ledger::account::Account;
@@ -112,7 +113,7 @@ pub async fn post_batch(db: &Db, batch: &PostBatch<'_>) -> Result<Posted, StoreE
             offset_put(&mut tx, offset, batch.now).await?;
         }
     }
-    commit(tx, "post a batch").await?;
+    commit(tx, "post a batch", Trail::Bookkeeping).await?;
     Ok(posted)
 }
 

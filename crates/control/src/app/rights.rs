@@ -1,0 +1,93 @@
+//! What each role may do: the one table of it. Proofs ask it (`app::caller`), and `docs/roles.md` is written from it.
+
+use store::Role;
+
+/// What a caller may be asked to have the right to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Of every member.
+    Look,
+    /// Keys that call `/v1`.
+    Develop,
+    /// How the organization works, and who is in it.
+    Administer,
+    /// Whose the organization is.
+    Own,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Line {
+    /// Which right.
+    pub right: Right,
+    /// As the page calls it.
+    pub name: &'static str,
+    /// Who has it.
+    pub roles: &'static [Role],
+    /// As a refusal names those roles.
+    pub needs: &'static str,
+    /// What it is for.
+    pub what: &'static str,
+}
+
+/// The table.
+pub const TABLE: &[Line] = &[
+    Line {
+        right: Right::Look,
+        name: "look",
+        roles: &[Role::Owner, Role::Admin, Role::Billing, Role::Developer, Role::Viewer],
+        needs: "this needs a member of the organization",
+        what: "see usage, calls, credits, keys, projects and members; leave",
+    },
+    Line {
+        right: Right::Develop,
+        name: "develop",
+        roles: &[Role::Owner, Role::Admin, Role::Developer],
+        needs: "this needs an owner, admin or developer of the organization",
+        what: "make, change, rotate and revoke API keys",
+    },
+    Line {
+        right: Right::Administer,
+        name: "administer",
+        roles: &[Role::Owner, Role::Admin],
+        needs: "this needs an owner or admin of the organization",
+        what: "change projects, provider keys, the organization's name and its members below owner; read the audit log",
+    },
+    Line {
+        right: Right::Own,
+        name: "own",
+        roles: &[Role::Owner],
+        needs: "this needs an owner of the organization",
+        what: "make, change and remove owners; give the organization away",
+    },
+];
+
+impl Right {
+    /// Its line of the table.
+    pub fn line(self) -> &'static Line {
+        match self {
+            Self::Look => &TABLE[0],
+            Self::Develop => &TABLE[1],
+            Self::Administer => &TABLE[2],
+            Self::Own => &TABLE[3],
+        }
+    }
+
+    /// Whether a role has it.
+    pub fn is_of(self, role: Role) -> bool {
+        self.line().roles.contains(&role)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_right_has_its_own_line_and_narrows_the_one_before() {
+        for (at, line) in TABLE.iter().enumerate() {
+            assert_eq!(line.right.line().name, line.name);
+            assert!(at == 0 || line.roles.iter().all(|role| TABLE[at - 1].roles.contains(role)), "{}", line.name);
+        }
+    }
+}

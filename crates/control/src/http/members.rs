@@ -1,0 +1,164 @@
+//! `/api/v1/members`, and what a member does with the whole membership.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::{OrganizationId, UserId};
+use serde::{Deserialize, Serialize};
+use store::MemberPersonRow;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::Control;
+use crate::app::caller::{Admin, LoggedIn, Management, Owner};
+use crate::app::checks::invalid;
+use crate::http::auth::RoleInOut;
+use crate::http::edge::Refused;
+use crate::http::input::{self, Id, NoParams, Params};
+use crate::http::output;
+
+/// A member of the organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MemberOut {
+    #[schema(example = "user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
+    user_id: String,
+    #[schema(example = "ada@example.com")]
+    email: String,
+    /// May be empty.
+    #[schema(example = "Ada")]
+    name: String,
+    #[schema(inline)]
+    role: RoleInOut,
+    /// When they joined.
+    #[schema(example = "2026-11-20T12:34:56.789012Z")]
+    created_at: String,
+}
+
+impl From<MemberPersonRow> for MemberOut {
+    fn from(row: MemberPersonRow) -> Self {
+        Self {
+            user_id: row.person.to_string(),
+            email: row.email,
+            name: row.name,
+            role: row.role.into(),
+            created_at: output::time(row.created_at),
+        }
+    }
+}
+
+/// All members.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MembersOut {
+    /// Oldest membership first.
+    data: Vec<MemberOut>,
+}
+
+/// Another role.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MemberIn {
+    #[schema(inline)]
+    role: RoleInOut,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct MemberRemoveQuery {
+    /// Revoke the API keys that they made, too. Default: false. Their management keys are always revoked.
+    revoke_api_keys: Option<bool>,
+}
+
+/// Whom the organization goes to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TransferIn {
+    /// Another member.
+    #[schema(example = "user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
+    user_id: String,
+}
+
+/// What is left.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LeaveIn {
+    /// One of the person's organizations.
+    #[schema(example = "org_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
+    organization_id: String,
+}
+
+/// Members
+#[utoipa::path(get, path = "/api/v1/members", tag = "Organizations",
+    responses((status = 200, description = "Oldest membership first.", body = MembersOut)))]
+pub(super) async fn member_list(who: Management, State(control): State<Arc<Control>>, _: NoParams) -> Result<Json<MembersOut>, Refused> {
+    let rows = control.member_list(&who).await?;
+    Ok(Json(MembersOut { data: rows.into_iter().map(MemberOut::from).collect() }))
+}
+
+/// Change a member's role
+///
+/// For owners and admins; only owners make and change owners. An organization keeps an owner. It counts from the member's
+/// next request on.
+#[utoipa::path(patch, path = "/api/v1/members/{id}", tag = "Organizations", params(("id" = String, Path, description = "`user_…`")),
+    request_body = MemberIn,
+    responses((status = 200, description = "The member as they are now.", body = MemberOut)))]
+pub(super) async fn member_update(
+    who: Admin,
+    State(control): State<Arc<Control>>,
+    _: NoParams,
+    Id(id): Id<UserId>,
+    input::Json(body): input::Json<MemberIn>,
+) -> Result<Json<MemberOut>, Refused> {
+    Ok(Json(control.member_role_set(&who, id, body.role.into()).await?.into()))
+}
+
+/// Remove a member
+///
+/// For owners and admins; only owners remove owners. From their next request on, the person's sessions see nothing of the
+/// organization, and their management keys are revoked. API keys that they made go on, unless `revoke_api_keys` is true.
+#[utoipa::path(delete, path = "/api/v1/members/{id}", tag = "Organizations",
+    params(("id" = String, Path, description = "`user_…`"), MemberRemoveQuery),
+    responses((status = 204, description = "Removed.")))]
+pub(super) async fn member_remove(
+    who: Admin,
+    State(control): State<Arc<Control>>,
+    Params(query): Params<MemberRemoveQuery>,
+    Id(id): Id<UserId>,
+) -> Result<StatusCode, Refused> {
+    control.member_remove(&who, id, query.revoke_api_keys.unwrap_or(false)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Give the organization away
+///
+/// For owners. The other member becomes owner, and who gives becomes admin.
+#[utoipa::path(post, path = "/api/v1/organization/transfer", tag = "Organizations", request_body = TransferIn,
+    responses((status = 204, description = "Given.")))]
+pub(super) async fn ownership_transfer(
+    who: Owner,
+    State(control): State<Arc<Control>>,
+    _: NoParams,
+    input::Json(body): input::Json<TransferIn>,
+) -> Result<StatusCode, Refused> {
+    let to = input::id::<UserId>("user_id", Some(&body.user_id))?.ok_or_else(|| invalid("user_id", "`user_id` is missing"))?;
+    control.ownership_transfer(&who, to).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Leave an organization
+///
+/// The last owner stays.
+#[utoipa::path(post, path = "/api/v1/organizations/leave", tag = "Organizations", request_body = LeaveIn,
+    responses((status = 204, description = "Left.")))]
+pub(super) async fn member_leave(
+    who: LoggedIn,
+    State(control): State<Arc<Control>>,
+    _: NoParams,
+    input::Json(body): input::Json<LeaveIn>,
+) -> Result<StatusCode, Refused> {
+    let id = input::id::<OrganizationId>("organization_id", Some(&body.organization_id))?;
+    let id = id.ok_or_else(|| invalid("organization_id", "`organization_id` is missing"))?;
+    control.member_leave(&who, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

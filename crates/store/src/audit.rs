@@ -1,0 +1,229 @@
+//! The audit log of each organization: who changed what, from where, and when.
+//!
+//! No transaction that writes can end without saying what it leaves there: [`commit`](crate::db::commit) takes a [`Trail`].
+
+use domain::{ManagementKeyId, OrgScope, OrganizationId, UnixMicros, UserId};
+use serde_json::Value;
+use sqlx::any::AnyRow;
+
+use crate::db::{Db, Tx};
+use crate::error::{Act, StoreError};
+use crate::row::Columns;
+use crate::words::{ActorKind, AuditAction, SubjectKind};
+
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// A person, for themself or as a member.
+    Person(UserId),
+    /// A program with a management key.
+    ManagementKey(ManagementKeyId),
+    /// Who runs the instance, in that capacity.
+    Operator(UserId),
+}
+
+impl Actor {
+    /// Which of the three.
+    pub const fn kind(self) -> ActorKind {
+        match self {
+            Self::Person(_) => ActorKind::Person,
+            Self::ManagementKey(_) => ActorKind::ManagementKey,
+            Self::Operator(_) => ActorKind::Operator,
+        }
+    }
+
+    fn id(self) -> String {
+        match self {
+            Self::Person(id) | Self::Operator(id) => id.to_string(),
+            Self::ManagementKey(id) => id.to_string(),
+        }
+    }
+}
+
+/// Who changes something, from where, and when: what every change of the directory takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// Who.
+    pub actor: Actor,
+    /// Where from; may be empty.
+    pub address: String,
+    /// With what; may be empty.
+    pub user_agent: String,
+    /// When: also the time of the change itself.
+    pub at: UnixMicros,
+}
+
+/// What happened to what. `before` and `after` are objects without secrets, or null.
+#[derive(Debug, Clone)]
+pub(crate) struct NewAudit {
+    pub organization: OrganizationId,
+    pub action: AuditAction,
+    pub subject: (SubjectKind, String),
+    pub before: Value,
+    pub after: Value,
+}
+
+/// What a transaction that commits leaves in the audit log.
+#[derive(Debug)]
+pub(crate) enum Trail<'a> {
+    /// Somebody's act.
+    Audit(&'a Author, NewAudit),
+    /// Nobody's act: uses, leases, postings. A change that somebody asked for is never this.
+    Bookkeeping,
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditRow {
+    /// Counts from 1 in the organization, without gaps.
+    pub number: i64,
+    /// When.
+    pub at: UnixMicros,
+    /// What kind of actor.
+    pub actor_kind: ActorKind,
+    /// `user_…` or `mkey_…`.
+    pub actor: String,
+    /// A person's address now; `None` for others.
+    pub actor_email: Option<String>,
+    /// What was done.
+    pub action: AuditAction,
+    /// To what kind of thing.
+    pub subject_kind: SubjectKind,
+    /// Its id.
+    pub subject: String,
+    /// What was: of a change, the fields that changed.
+    pub before: Option<Value>,
+    /// What is: of a change, the fields that changed.
+    pub after: Option<Value>,
+    /// Where from; may be empty.
+    pub address: String,
+    /// With what; may be empty.
+    pub user_agent: String,
+}
+
+/// Which lines; `None` is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Id of who acted.
+    pub actor: Option<String>,
+    /// What was done.
+    pub action: Option<AuditAction>,
+    /// Kind of what it was done to.
+    pub subject_kind: Option<SubjectKind>,
+    /// Id of what it was done to.
+    pub subject: Option<String>,
+    /// Not earlier than this.
+    pub from: Option<UnixMicros>,
+    /// Earlier than this.
+    pub to: Option<UnixMicros>,
+}
+
+/// Lines of the scope, newest first, older than a number.
+pub async fn audit_list(
+    db: &Db,
+    scope: &OrgScope,
+    filter: &AuditFilter,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<AuditRow>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT a.number, a.at_us, a.actor_kind, a.actor_id, a.action, a.subject_kind, a.subject_id, a.before_json, a.after_json, \
+         a.address, a.user_agent, p.email FROM audit_event a \
+         LEFT JOIN person p ON a.actor_kind = 'person' AND p.id = a.actor_id \
+         WHERE a.organization_id = $1 AND a.number < $2 AND ($3 = '' OR a.actor_id = $3) AND ($4 = '' OR a.action = $4) \
+         AND ($5 = '' OR a.subject_kind = $5) AND ($6 = '' OR a.subject_id = $6) AND a.at_us >= $7 AND a.at_us < $8 \
+         ORDER BY a.number DESC LIMIT $9",
+    )
+    .bind(scope.organization().to_string())
+    .bind(before.unwrap_or(i64::MAX))
+    .bind(filter.actor.clone().unwrap_or_default())
+    .bind(filter.action.map(|action| action.as_str().to_owned()).unwrap_or_default())
+    .bind(filter.subject_kind.map(|kind| kind.as_str().to_owned()).unwrap_or_default())
+    .bind(filter.subject.clone().unwrap_or_default())
+    .bind(filter.from.map_or(i64::MIN, |at| at.0))
+    .bind(filter.to.map_or(i64::MAX, |at| at.0))
+    .bind(i64::from(limit))
+    .fetch_all(db.read())
+    .await
+    .act("read the audit log")?;
+    rows.iter().map(audit_row).collect()
+}
+
+/// Writes a line, in the transaction of what it tells of. The number is free of races because there is one writer at a
+/// time; an engine with several gets a conflict on the primary key, and the change is not made.
+pub(crate) async fn audit_insert(tx: &mut Tx, author: &Author, new: NewAudit) -> Result<(), StoreError> {
+    let (before, after) = changed(new.before, new.after);
+    sqlx::query(
+        "INSERT INTO audit_event (organization_id, number, at_us, actor_kind, actor_id, action, subject_kind, subject_id, before_json, \
+         after_json, address, user_agent) SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 \
+         FROM audit_event WHERE organization_id = $1",
+    )
+    .bind(new.organization.to_string())
+    .bind(author.at.0)
+    .bind(author.actor.kind().as_str())
+    .bind(author.actor.id())
+    .bind(new.action.as_str())
+    .bind(new.subject.0.as_str())
+    .bind(new.subject.1)
+    .bind((!before.is_null()).then(|| before.to_string()))
+    .bind((!after.is_null()).then(|| after.to_string()))
+    .bind(&*author.address)
+    .bind(&*author.user_agent)
+    .execute(&mut **tx)
+    .await
+    .act_unique("write the audit log", "number in the audit log")?;
+    Ok(())
+}
+
+/// Of two objects, the fields that differ; anything else as it is.
+fn changed(before: Value, after: Value) -> (Value, Value) {
+    match (before, after) {
+        (Value::Object(mut before), Value::Object(mut after)) => {
+            before.retain(|name, value| {
+                let same = after.get(name) == Some(value);
+                if same {
+                    after.remove(name);
+                }
+                !same
+            });
+            (Value::Object(before), Value::Object(after))
+        }
+        other => other,
+    }
+}
+
+fn audit_row(row: &AnyRow) -> Result<AuditRow, StoreError> {
+    let columns = Columns(row);
+    let json = |column: &'static str| -> Result<Option<Value>, StoreError> {
+        let text = columns.text_opt(column)?;
+        text.map(|text| serde_json::from_str(&text)).transpose().map_err(|_| StoreError::Corrupt { what: column })
+    };
+    Ok(AuditRow {
+        number: columns.int("number")?,
+        at: columns.time("at_us")?,
+        actor_kind: columns.word("actor_kind", ActorKind::parse)?,
+        actor: columns.text("actor_id")?,
+        actor_email: columns.text_opt("email")?,
+        action: columns.word("action", AuditAction::parse)?,
+        subject_kind: columns.word("subject_kind", SubjectKind::parse)?,
+        subject: columns.text("subject_id")?,
+        before: json("before_json")?,
+        after: json("after_json")?,
+        address: columns.text("address")?,
+        user_agent: columns.text("user_agent")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::changed;
+
+    #[test]
+    fn a_change_shows_what_differs() {
+        let (before, after) = changed(json!({"a": 1, "b": 2, "c": 3}), json!({"a": 1, "b": 3, "d": 4}));
+        assert_eq!((before, after), (json!({"b": 2, "c": 3}), json!({"b": 3, "d": 4})));
+        assert_eq!(changed(Value::Null, json!({"a": 1})), (Value::Null, json!({"a": 1})));
+    }
+}
