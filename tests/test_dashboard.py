@@ -14,7 +14,7 @@ from lib import wire
 from lib.process import BIN, node
 
 SECRET = "sk-of-an-organization-4711"
-# From a cold start of the browser to the last page; it only ends what hangs.
+# Longer than any of them takes beside other work; it only ends what hangs.
 WALK_S = 120
 LOOKS_S = 600
 
@@ -97,27 +97,23 @@ def test_a_call_on_an_own_provider_key_costs_no_credit(llmg, aimock, shots):
     usage_says(said["usage"], *expected)
 
 
-def test_a_stranger_sees_and_gets_nothing(llmg):
+def test_who_comes_second_sees_nothing_of_the_first_and_is_told_how_calls_are_paid(llmg):
     there = llmg(fresh=True)
     said = node("strangers.mjs", timeout=WALK_S, url=there.url)
     assert said["saved"] == 201 and said["lines"] == []
     for page, text in said["seen"].items():
         for mark in said["ids"]:
             assert mark not in text, f"{page} shows {mark}"
-    refused = {question: answer["status"] for question, answer in said["answers"].items()}
-    own_right = {question for question in refused if question.endswith("/grants")}
-    assert {refused[question] for question in own_right} == {403}, "only an operator grants credit"
-    others = {question: status for question, status in refused.items() if question not in own_right}
-    assert set(others.values()) == {404}, others
+    grants = {question: answer["status"] for question, answer in said["answers"].items() if "grants" in question}
+    assert set(grants.values()) == {403}, "only an operator grants credit"
+    others = {question: answer for question, answer in said["answers"].items() if "grants" not in question}
+    assert len(others) > 10 and {question: a for question, a in others.items() if a["status"] != 404} == {}
     assert "Ada" not in str(said["answers"]) and said["missing"] == {}
     assert said["own"]["calls"] == 0
-
-
-def test_who_comes_second_is_told_how_calls_are_paid(llmg):
-    there = llmg(fresh=True)
-    welcome = node("strangers.mjs", timeout=WALK_S, url=there.url)["welcome"]
+    welcome = said["welcome"]
     assert "no credit" in welcome and "operator" in welcome and "provider key" in welcome
     assert "Waiting for your first call" not in welcome
+    assert (said["granted"], said["funded"]) == (201, 200)
 
 
 def test_every_page_is_whole_in_both_themes_and_at_two_widths(llmg, aimock, shots):

@@ -9,7 +9,11 @@ const ask = JSON.parse(process.argv[2]);
 const browser = await launch();
 const context = await person(browser);
 const { page, lines } = await opened(context);
-const shot = (name) => page.screenshot({ path: join(ask.shots, `first-call-${name}.png`), fullPage: true });
+const shot = (name) =>
+  page.screenshot({
+    path: join(ask.shots, `first-call-${name}.png`),
+    fullPage: true,
+  });
 
 await signUp(page, ask.url, "Ada");
 await page.getByText("Waiting for your first call").waitFor();
@@ -22,7 +26,11 @@ await shot("waiting");
 const file = join(ask.folder, "shown.py");
 writeFileSync(file, code);
 const run = "import runpy, sys; print(runpy.run_path(sys.argv[1])['answer'].model_dump_json())";
-const printed = execFileSync(ask.python, ["-c", run, file], { encoding: "utf8" }).trimEnd().split("\n");
+const printed = execFileSync(ask.python, ["-c", run, file], {
+  encoding: "utf8",
+})
+  .trimEnd()
+  .split("\n");
 const answer = JSON.parse(printed.pop());
 
 await page.getByText("Your calls arrive").waitFor();
@@ -36,7 +44,22 @@ const used = await usage(page, ask.url);
 // The key is nowhere after the page was left.
 await page.goto(`${ask.url}/dashboard/get-started`);
 await button(page, "New API key").waitFor();
-const again = await page.evaluate(() => document.body.innerText + JSON.stringify({ ...localStorage, ...sessionStorage }));
+const again = await page.evaluate(
+  () => document.body.innerText + JSON.stringify({ ...localStorage, ...sessionStorage }),
+);
 
 await browser.close();
-console.log(JSON.stringify({ key, baseUrl, code, printed, answer, id, bill, usage: used, again, lines }));
+console.log(
+  JSON.stringify({
+    key,
+    baseUrl,
+    code,
+    printed,
+    answer,
+    id,
+    bill,
+    usage: used,
+    again,
+    lines,
+  }),
+);

@@ -1,7 +1,20 @@
 // Every page of the running dashboard, in both themes and at two widths: a screenshot, axe, the console. Asks {url, shots}; prints
 // what there is to mend.
 import { join } from "node:path";
-import { asked, axe, button, isSerious, launch, makeKey, opened, person, signUp, THEMES, widerBy, WIDTHS } from "./people.mjs";
+import {
+  asked,
+  axe,
+  button,
+  isSerious,
+  launch,
+  makeKey,
+  opened,
+  person,
+  signUp,
+  THEMES,
+  widerBy,
+  WIDTHS,
+} from "./people.mjs";
 
 const ask = JSON.parse(process.argv[2]);
 const D = "/dashboard";
@@ -26,10 +39,13 @@ async function busy() {
     for (const stream of [true, false]) await call({ model, stream });
   }
   const id = await call({ model: "sim" });
-  await asked(page, "POST", "/api/v1/api-keys", { body: { name: "support", rpm: 60, allowed_models: ["sim"] } });
-  await asked(page, "POST", "/api/v1/provider-keys", {
-    body: { provider: "openai", name: "our account", key: "sk-of-a-test-0001", base_url: ask.baseUrl },
-  });
+  const made = async (path, body) => {
+    const answer = await asked(page, "POST", path, { body });
+    if (answer.status !== 201) throw new Error(`${path}: ${JSON.stringify(answer)}`);
+  };
+  await made("/api/v1/api-keys", { name: "support", rpm: 60, allowed_models: ["sim"] });
+  const account = { provider: "openai", name: "our account", key: "sk-of-a-test-0001", base_url: ask.baseUrl };
+  await made("/api/v1/provider-keys", account);
   await page.waitForFunction(async (id) => (await fetch(`/api/v1/calls/${id}`)).ok, id);
   return { storageState: await context.storageState(), call: id };
 }
@@ -50,16 +66,18 @@ const PAGES = [
   ["log-in", "/log-in"],
   ["sign-up", "/sign-up"],
   ["nowhere", "/nowhere", { status: 404 }],
-  ...["get-started", "usage", "calls", "models", "playground", "api-keys", "credits", "account", "operator"].map((name) => [
-    name,
-    `${D}/${name}`,
-    { as: ada },
-  ]),
+  ...["get-started", "usage", "calls", "models", "playground", "api-keys", "credits", "account", "operator"].map(
+    (name) => [name, `${D}/${name}`, { as: ada }],
+  ),
   ["provider-keys", `${D}/settings/provider-keys`, { as: ada }],
   ["projects", `${D}/settings/projects`, { as: ada }],
   ["call", `${D}/calls/${ada.call}`, { as: ada }],
   ["new-key", `${D}/api-keys`, { as: ada, act: (page) => button(page, "New API key").click() }],
-  ["new-provider-key", `${D}/settings/provider-keys`, { as: ada, act: (page) => button(page, "Add provider key").click() }],
+  [
+    "new-provider-key",
+    `${D}/settings/provider-keys`,
+    { as: ada, act: (page) => button(page, "Add provider key").click() },
+  ],
   ["second-get-started", `${D}/get-started`, { as: bob }],
   ["second-usage", `${D}/usage`, { as: bob }],
   ["second-calls", `${D}/calls`, { as: bob }],
@@ -78,7 +96,10 @@ async function look(context, prefix, [name, path, { status = 200, act, drawn = t
   await page.getByRole("heading", { level: 1 }).waitFor();
   await act?.(page);
   // Drawn at once, so that neither the picture nor the checker meets a colour on its way.
-  await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => undefined))));
+  await page.evaluate(() => {
+    const ending = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
+    return Promise.all(ending.map((one) => one.finished.catch(() => undefined)));
+  });
   const wider = await widerBy(page);
   if (wider > 0) complain(`${wider} px wider than the screen`);
   const full = drawn && !act;
@@ -89,16 +110,16 @@ async function look(context, prefix, [name, path, { status = 200, act, drawn = t
   await page.close();
 }
 
-for (const theme of THEMES) {
-  for (const width of WIDTHS) {
-    for (const who of [undefined, ada, bob]) {
-      const context = await person(browser, { theme, width, storageState: who?.storageState });
-      for (const [name, path, more = {}] of PAGES) {
-        if (more.as === who) await look(context, `/${theme}/${width}`, [name, path, more]);
-      }
-      await context.close();
+async function lookAtAll(theme, width) {
+  for (const who of [undefined, ada, bob]) {
+    const context = await person(browser, { theme, width, storageState: who?.storageState });
+    for (const [name, path, more = {}] of PAGES) {
+      if (more.as === who) await look(context, `/${theme}/${width}`, [name, path, more]);
     }
+    await context.close();
   }
 }
+
+for (const theme of THEMES) await Promise.all(WIDTHS.map((width) => lookAtAll(theme, width)));
 await browser.close();
 console.log(JSON.stringify({ wrong, pages: PAGES.length }));

@@ -55,7 +55,11 @@ export async function usage(page, url, query = "") {
   await bar.hover();
   const tip = page.locator(".recharts-tooltip-wrapper");
   await tip.waitFor();
-  return { tiles, csv: Buffer.concat(parts).toString(), tip: await tip.innerText() };
+  return {
+    tiles,
+    csv: Buffer.concat(parts).toString(),
+    tip: await tip.innerText(),
+  };
 }
 
 /** What the page's own scripts could ask: with the session's cookie, from the dashboard's origin. */
@@ -63,10 +67,17 @@ export function asked(page, method, path, { body, headers } = {}) {
   return page.evaluate(
     async ([method, path, body, headers]) => {
       const content = body === undefined ? {} : { "content-type": "application/json" };
-      const init = { method, headers: { ...content, ...headers }, body: body && JSON.stringify(body) };
+      const init = {
+        method,
+        headers: { ...content, ...headers },
+        body: body && JSON.stringify(body),
+      };
       const answer = await fetch(path, init);
       const text = await answer.text();
-      return { status: answer.status, body: text === "" ? null : JSON.parse(text) };
+      return {
+        status: answer.status,
+        body: text === "" ? null : JSON.parse(text),
+      };
     },
     [method, path, body, headers],
   );

@@ -6,7 +6,11 @@ import { button, figures, launch, makeKey, opened, person, signUp, usage } from 
 const ask = JSON.parse(process.argv[2]);
 const browser = await launch();
 const { page, lines } = await opened(await person(browser));
-const shot = (name) => page.screenshot({ path: join(ask.shots, `provider-key-${name}.png`), fullPage: true });
+const shot = (name) =>
+  page.screenshot({
+    path: join(ask.shots, `provider-key-${name}.png`),
+    fullPage: true,
+  });
 
 await signUp(page, ask.url, "Ada");
 const key = await makeKey(page, "first");
@@ -31,8 +35,14 @@ const result = { verdict, listed, shown: html.includes(ask.secret) };
 if (ask.model) {
   const answered = await fetch(`${ask.url}/v1/chat/completions`, {
     method: "POST",
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    body: JSON.stringify({ model: ask.model, messages: [{ role: "user", content: "hello" }] }),
+    headers: {
+      authorization: `Bearer ${key}`,
+      "content-type": "application/json",
+    },
+    body: JSON.stringify({
+      model: ask.model,
+      messages: [{ role: "user", content: "hello" }],
+    }),
   });
   result.status = answered.status;
   result.answer = await answered.json();

@@ -11,8 +11,17 @@ use gateway::Gateway;
 use http::{Request, Response, StatusCode};
 use http_body_util::Either;
 use hyper::body::Incoming;
-use tower::{ServiceExt, service_fn};
-use tower_http::compression::Compression;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{And, DefaultPredicate, Predicate, SizeAbove};
+
+/// Below this an answer fits into one packet as it is.
+const COMPRESSED_BYTES_MIN: u64 = 1_400;
+
+/// For answers that are whole and may be long; never for calls, whose streams must not wait for a compressor.
+pub(crate) fn compressed() -> CompressionLayer<And<DefaultPredicate, SizeAbove>> {
+    CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_BYTES_MIN)))
+}
 
 /// What answers a request.
 #[derive(Clone)]
@@ -56,13 +65,13 @@ impl Edge {
     }
 }
 
-/// Compressed, because the list is long. No other answer of the gateway is: a stream must not wait for a compressor.
+/// Compressed, because the list is long. No other answer of the gateway is.
 async fn listed(gateway: Arc<Gateway>, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let list = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
         async move { Ok::<_, Infallible>(gateway.handle(request).await) }
     });
-    Ok(Compression::new(list).oneshot(request).await?.map(|body| Either::Right(RouterBody::new(body))))
+    Ok(compressed().layer(list).oneshot(request).await?.map(|body| Either::Right(RouterBody::new(body))))
 }
 
 fn is_api(path: &str) -> bool {

@@ -18,10 +18,9 @@ use service::server::{self, Listener};
 use service::{Config, Shutdown};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tower_http::compression::CompressionLayer;
 
 use super::say;
-use crate::edge::Edge;
+use crate::edge::{self, Edge};
 use crate::front;
 use crate::instance::{self, Instance};
 use crate::ops::{self, Ops};
@@ -146,7 +145,7 @@ fn start_metering(instance: &Instance, journal: Option<&Arc<Journal>>, stop: &Sh
 fn rest(config: &Config, roles: Roles, ops: &Router, control: Arc<Control>) -> Router {
     let mut rest = Router::new();
     if roles.control {
-        rest = rest.merge(control::router(control).layer(CompressionLayer::new()));
+        rest = rest.merge(control::router(control).layer(edge::compressed()));
     }
     if config.listen.ip().is_loopback() {
         rest = rest.merge(ops.clone());
