@@ -107,4 +107,6 @@ await page.getByText("Your calls arrive").waitFor();
 await browser.close();
 const ids = [made.id, apiKey.id, project.id, saved.body.id, session.organization_id, "Ada", "the first one"];
 const money = { granted: granted.status, funded };
-console.log(JSON.stringify({ welcome, seen, answers, missing, own, ids, saved: saved.status, ...money, lines: before }));
+console.log(
+  JSON.stringify({ welcome, seen, answers, missing, own, ids, saved: saved.status, ...money, lines: before }),
+);

@@ -88,7 +88,9 @@ function CodeStep() {
     <>
       <div className="mb-4 flex min-w-0 items-center gap-2 text-ink-2">
         <span className="shrink-0">Base URL</span>
-        <code className="min-w-0 rounded-sm bg-sunken px-1.5 py-0.5 font-mono text-sm text-ink wrap-anywhere">{baseUrl}</code>
+        <code className="min-w-0 rounded-sm bg-sunken px-1.5 py-0.5 font-mono text-sm text-ink wrap-anywhere">
+          {baseUrl}
+        </code>
         <CopyButton text={baseUrl} label="Copy base URL" />
       </div>
       <div className="mb-3 flex flex-wrap items-center justify-between gap-3">
