@@ -86,12 +86,14 @@ function CodeStep() {
   const chat = models.filter((entry) => entry.mode === "chat").map((entry) => entry.id);
   return (
     <>
-      <div className="mb-4 flex min-w-0 items-center gap-2 text-ink-2">
-        <span className="shrink-0">Base URL</span>
-        <code className="min-w-0 rounded-sm bg-sunken px-1.5 py-0.5 font-mono text-sm text-ink wrap-anywhere">
-          {baseUrl}
-        </code>
-        <CopyButton text={baseUrl} label="Copy base URL" />
+      <div className="mb-4 flex flex-wrap items-center gap-x-2 text-ink-2">
+        Base URL
+        <span className="flex min-w-0 items-center gap-2">
+          <code className="min-w-0 rounded-sm bg-sunken px-1.5 py-0.5 font-mono text-sm text-ink wrap-anywhere">
+            {baseUrl}
+          </code>
+          <CopyButton text={baseUrl} label="Copy base URL" />
+        </span>
       </div>
       <div className="mb-3 flex flex-wrap items-center justify-between gap-3">
         <Segments label="Language" value={language} options={LANGUAGES} names={LANGUAGE_NAMES} onChange={setLanguage} />
