@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
+# What a failed recipe left is no result.
+.DELETE_ON_ERROR:
 .PHONY: help up test test-full check fmt gen bench fmt-check clippy build tidy deny advisories doc web test-web test-rust test-e2e packages-up packages-test
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
@@ -13,7 +15,7 @@ VENV := $(TARGET)/venv
 VENV_READY := $(VENV)/.ready
 NODE_READY := tests/e2e/node_modules/.package-lock.json
 WEB_NODE_READY := web/node_modules/.package-lock.json
-# The dashboard that the binary takes in; its page is written last.
+# The dashboard that the binary takes in.
 WEB_READY := web/dist/index.html.gz
 WEB_SOURCES := $(shell find web/src web/public web/dev/compress.mjs -type f) web/index.html web/package.json web/vite.config.ts \
   web/tsconfig.json web/tsconfig.app.json web/tsconfig.node.json
