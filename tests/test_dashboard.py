@@ -153,3 +153,12 @@ def test_lists_are_compressed_and_calls_are_not(shared):
     for stream in (False, True):
         answer = shared.chat("word " * 2_000, headers=takes, stream=stream)
         assert answer.status == 200 and "content-encoding" not in answer.headers
+
+
+@pytest.mark.parametrize(("role", "status"), [("control", 200), ("gateway", 404)])
+def test_the_control_plane_has_pages_and_the_gateway_has_none(llmg, role, status):
+    there = llmg(usd=0, start=False)
+    there.argv = [BIN, role]
+    there.start()
+    for path in ["/", "/dashboard/usage", "/theme.js"]:
+        assert wire.call("GET", there.url + path, headers={"accept": "text/html"}).status == status, path
