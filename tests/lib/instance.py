@@ -47,10 +47,10 @@ class Llmg(Process):
         return self.post(chat_body(text, **fields), key, headers=headers)
 
     def api(self, method, path, body=None):
-        """The management API; its JSON."""
+        """The management API; its JSON, None when there is nothing to say."""
         answer = wire.call(method, self.url + path, body, {"authorization": f"Bearer {self.management_key}"})
         assert answer.status < 300, f"{method} {path}: {answer.status} {answer.text}"
-        return answer.json
+        return answer.json if answer.body else None
 
     def calls(self, **filters):
         """All calls that are listed, newest first."""

@@ -4,12 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use domain::{ApiKeyId, OrgScope, ProjectId, RequestId, UnixMicros};
+use sqlx::{QueryBuilder, Sqlite};
 use uuid::Uuid;
 
 use crate::call::{CallOutcome, CallRow};
 use crate::call_read::{call_columns, call_row};
-use crate::db::Analytics;
+use crate::calls_near;
+use crate::db::{Analytics, Tx};
 use crate::error::{Act, AnalyticsError};
+use crate::rollup::Span;
 
 /// From (including) to (excluding), by the start of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +47,10 @@ pub struct CallFilter {
     pub outcome: Option<CallOutcome>,
     /// Answered with a status of 400 or above, or not.
     pub failed: Option<bool>,
+    /// What the caller got.
+    pub http_status: Option<u32>,
+    /// Ours.
+    pub error_code: Option<String>,
     /// `miss`, `hit`, `off`.
     pub cache: Option<String>,
     /// The caller's user.
@@ -65,6 +72,8 @@ impl Default for CallFilter {
             used_mode: None,
             outcome: None,
             failed: None,
+            http_status: None,
+            error_code: None,
             cache: None,
             user: None,
             session: None,
@@ -122,39 +131,114 @@ pub async fn calls_list(
 ) -> Result<Vec<CallRow>, AnalyticsError> {
     let after = after.unwrap_or(CallCursor { started_at: UnixMicros(i64::MAX), request: RequestId::from_uuid(Uuid::max()) });
     // The index is entered at the cursor, so that a late page costs what the first one does.
-    let to = filter.range.to.0.min(after.started_at.0.saturating_add(1));
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        call_columns!(),
-        " FROM call WHERE organization_id = $1 AND started_at_us >= $2 AND started_at_us < $3 \
-         AND (started_at_us, request_id) < ($4, $5) \
-         AND ($6 IS NULL OR project_id = $6) AND ($7 IS NULL OR api_key_id = $7) AND ($8 IS NULL OR model = $8) \
-         AND ($9 IS NULL OR provider = $9) AND ($10 IS NULL OR used_mode = $10) AND ($11 IS NULL OR outcome = $11) \
-         AND ($12 IS NULL OR (http_status >= 400) = $12) AND ($13 IS NULL OR cache = $13) AND ($14 IS NULL OR end_user = $14) \
-         AND ($15 IS NULL OR session = $15) AND ($16 IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) t WHERE t.value = $16)) \
-         ORDER BY started_at_us DESC, request_id DESC LIMIT $17"
-    ))
-    .bind(blob(scope.organization().uuid()))
-    .bind(filter.range.from.0)
-    .bind(to)
-    .bind(after.started_at.0)
-    .bind(blob(after.request.uuid()))
-    .bind(filter.project.map(|project| blob(project.uuid())))
-    .bind(filter.api_key.map(|key| blob(key.uuid())))
-    .bind(filter.model.as_deref())
-    .bind(filter.provider.as_deref())
-    .bind(filter.used_mode.as_deref())
-    .bind(filter.outcome.map(CallOutcome::as_str))
-    .bind(filter.failed.map(i64::from))
-    .bind(filter.cache.as_deref())
-    .bind(filter.user.as_deref())
-    .bind(filter.session.as_deref())
-    .bind(filter.tag.as_deref())
-    .bind(i64::from(limit))
-    .fetch_all(db.read())
-    .await
-    .act("list calls")?;
-    rows.iter().map(call_row).collect()
+    let to = UnixMicros(filter.range.to.0.min(after.started_at.0.saturating_add(1)));
+    let range = TimeRange { from: filter.range.from, to };
+    let mut page = Page { scope, filter, after, limit: limit as usize, rows: Vec::new() };
+    // One view for all its questions.
+    let mut tx = db.read().begin().await.act("begin to list calls")?;
+    if calls_near::is_countable(filter) {
+        page.take_days(&mut tx, range).await?;
+    } else {
+        page.take(&mut tx, range).await?;
+    }
+    tx.rollback().await.act("end to list calls")?;
+    Ok(page.rows)
+}
+
+/// A page while it is filled.
+struct Page<'a> {
+    scope: &'a OrgScope,
+    filter: &'a CallFilter,
+    after: CallCursor,
+    limit: usize,
+    rows: Vec<CallRow>,
+}
+
+impl Page<'_> {
+    /// Looks where the rollup says that there is something: at few days first, and at twice as many each time that they
+    /// do not fill the page.
+    async fn take_days(&mut self, tx: &mut Tx, range: TimeRange) -> Result<(), AnalyticsError> {
+        let mut days_max = 1;
+        for mut run in calls_near::times(tx, self.scope, self.filter, Span::Day, range).await? {
+            while run.from < run.to {
+                let from = UnixMicros(run.to.0.saturating_sub(Span::Day.length_us().saturating_mul(days_max)).max(run.from.0));
+                let days = within(TimeRange { from, to: run.to }, range);
+                for hours in calls_near::times(tx, self.scope, self.filter, Span::Hour, days).await? {
+                    self.take(tx, within(hours, range)).await?;
+                    if self.rows.len() >= self.limit {
+                        return Ok(());
+                    }
+                }
+                run.to = from;
+                days_max = days_max.saturating_mul(2);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the newest calls of the range to the page, all of which are older than those on it.
+    async fn take(&mut self, tx: &mut Tx, range: TimeRange) -> Result<(), AnalyticsError> {
+        let left = i64::try_from(self.limit - self.rows.len()).unwrap_or(i64::MAX);
+        // An empty code is asked for as any other property: the index of errors lacks it.
+        let is_error = self.filter.error_code.as_ref().is_some_and(|code| !code.is_empty());
+        let mut ask = QueryBuilder::new(concat!("SELECT ", call_columns!(), " FROM call INDEXED BY "));
+        ask.push(if is_error { "call_error" } else { "call_choice" });
+        ask.push(" WHERE organization_id = ").push_bind(blob(self.scope.organization().uuid()));
+        if is_error {
+            ask.push(" AND error_code <> ''");
+        }
+        ask.push(" AND started_at_us >= ").push_bind(range.from.0).push(" AND started_at_us < ").push_bind(range.to.0);
+        ask.push(" AND (started_at_us, request_id) < (").push_bind(self.after.started_at.0);
+        ask.push(", ").push_bind(blob(self.after.request.uuid())).push(")");
+        filter_push(&mut ask, self.filter)?;
+        ask.push(" ORDER BY started_at_us DESC, request_id DESC LIMIT ").push_bind(left);
+        for row in ask.build().fetch_all(&mut **tx).await.act("list calls")? {
+            self.rows.push(call_row(&row)?);
+        }
+        Ok(())
+    }
+}
+
+/// What both have in common.
+fn within(one: TimeRange, other: TimeRange) -> TimeRange {
+    TimeRange { from: one.from.max(other.from), to: one.to.min(other.to) }
+}
+
+/// Every column that is asked for here is one of the indexes `call_choice` and `call_error`.
+fn filter_push(ask: &mut QueryBuilder<Sqlite>, filter: &CallFilter) -> Result<(), AnalyticsError> {
+    for (column, value) in [
+        (" AND model = ", filter.model.as_deref()),
+        (" AND provider = ", filter.provider.as_deref()),
+        (" AND cache = ", filter.cache.as_deref()),
+        (" AND used_mode = ", filter.used_mode.as_deref()),
+        (" AND outcome = ", filter.outcome.map(CallOutcome::as_str)),
+        (" AND error_code = ", filter.error_code.as_deref()),
+        (" AND end_user = ", filter.user.as_deref()),
+        (" AND session = ", filter.session.as_deref()),
+    ] {
+        if let Some(value) = value {
+            ask.push(column).push_bind(value.to_owned());
+        }
+    }
+    let ids = [(" AND api_key_id = ", filter.api_key.map(|key| key.uuid())), (" AND project_id = ", filter.project.map(|of| of.uuid()))];
+    for (column, id) in ids {
+        if let Some(id) = id {
+            ask.push(column).push_bind(blob(id));
+        }
+    }
+    if let Some(status) = filter.http_status {
+        ask.push(" AND http_status = ").push_bind(i64::from(status));
+    }
+    if let Some(failed) = filter.failed {
+        ask.push(if failed { " AND http_status >= 400" } else { " AND http_status < 400" });
+    }
+    if let Some(tag) = &filter.tag {
+        let spelled = serde_json::to_string(tag).map_err(|error| AnalyticsError::Failed { act: "spell a tag", source: error.into() })?;
+        // To look for the tag's spelling costs a tenth of reading the JSON, which only has to be done where it is found.
+        ask.push(" AND instr(tags, ").push_bind(spelled).push(") > 0 AND EXISTS (SELECT 1 FROM json_each(tags) t WHERE t.value = ");
+        ask.push_bind(tag.clone()).push(")");
+    }
+    Ok(())
 }
 
 /// One call of the scope.

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::{
     Analytics, AnalyticsError, Bucket, CallCursor, CallFilter, CallOutcome, CallRow, GroupBy, Inserted, LogOffset, MalformedCursor, Sums,
-    TimeRange, call_get, calls_list, events_insert, offsets, totals, totals_all, totals_by_epoch, usage,
+    TimeRange, UsageAnswer, UsageFilter, UsageQuestion, call_get, calls_list, events_insert, offsets, totals, totals_all, totals_by_epoch,
+    usage,
 };
 
 /// 2025-10-09T00:00:00Z: the start of a day.
@@ -34,7 +35,7 @@ fn organization(n: u128) -> OrganizationId {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test acts for any organization")]
-fn scope(n: u128) -> OrgScope {
+pub(crate) fn scope(n: u128) -> OrgScope {
     OrgScope::proven(organization(n))
 }
 
@@ -51,7 +52,7 @@ fn request(n: u128) -> RequestId {
 }
 
 /// Call `n` of organization 1, one second after the one before.
-fn call(n: u64) -> CallRow {
+pub(crate) fn call(n: u64) -> CallRow {
     let started = DAY + i64::try_from(n).unwrap() * 1_000_000;
     CallRow {
         request: request(n.into()),
@@ -99,6 +100,10 @@ fn call(n: u64) -> CallRow {
 
 async fn take_in(db: &Analytics, calls: &[CallRow]) -> Inserted {
     events_insert(db, calls, &[]).await.unwrap()
+}
+
+async fn asked(db: &Analytics, range: TimeRange, bucket: Bucket, group_by: GroupBy) -> UsageAnswer {
+    usage(db, &scope(1), &UsageQuestion { range, bucket, group_by, filter: UsageFilter::default() }).await.unwrap()
 }
 
 async fn listed(db: &Analytics, filter: CallFilter) -> Vec<u64> {
@@ -152,8 +157,8 @@ async fn a_replay_counts_nothing_twice(db: Analytics) {
     assert_eq!(take_in(&db, &twice_in_a_chunk).await, Inserted { rows: 31, repeated: 1 });
     let sums = totals_all(&db).await.unwrap();
     assert_eq!((sums.calls, sums.charged), (147, NanoUsd(147 * 1_100)));
-    let bars = usage(&db, &scope(1), TimeRange::ALL, Bucket::Day, GroupBy::Nothing).await.unwrap();
-    assert_eq!((bars.len(), bars[0].sums), (1, sums), "rollups and totals agree");
+    let bars = asked(&db, TimeRange::ALL, Bucket::Day, GroupBy::Nothing).await;
+    assert_eq!((bars.rows.len(), bars.totals.sums), (1, sums), "rollups and totals agree");
 }
 
 async fn the_offset_is_stored_with_the_calls(db: Analytics) {
@@ -197,7 +202,14 @@ async fn each_filter_filters(db: Analytics) {
             call(1),
             CallRow { project: project(9), api_key: key(9), user: "u".to_owned(), session: "s".to_owned(), ..call(2) },
             CallRow { model: "m".to_owned(), provider: "p".to_owned(), used_mode: "api-keys".to_owned(), ..call(3) },
-            CallRow { outcome: CallOutcome::Voided, http_status: 429, cache: "hit".to_owned(), tags: vec!["t".to_owned()], ..call(4) },
+            CallRow {
+                outcome: CallOutcome::Voided,
+                http_status: 429,
+                error_code: "rate_limit_exceeded".to_owned(),
+                cache: "hit".to_owned(),
+                tags: vec!["t".to_owned(), "say \"t%\"\n".to_owned()],
+                ..call(4)
+            },
         ],
     )
     .await;
@@ -215,7 +227,12 @@ async fn each_filter_filters(db: Analytics) {
     assert_eq!(listed(&db, CallFilter { failed: Some(true), ..any() }).await, [4]);
     assert_eq!(listed(&db, CallFilter { failed: Some(false), ..any() }).await, [3, 2, 1]);
     assert_eq!(listed(&db, CallFilter { cache: some("hit"), ..any() }).await, [4]);
+    assert_eq!(listed(&db, CallFilter { http_status: Some(429), ..any() }).await, [4]);
+    assert_eq!(listed(&db, CallFilter { error_code: some("rate_limit_exceeded"), ..any() }).await, [4]);
     assert_eq!(listed(&db, CallFilter { tag: some("t"), ..any() }).await, [4]);
+    assert_eq!(listed(&db, CallFilter { tag: some("say \"t%\"\n"), ..any() }).await, [4]);
+    assert!(listed(&db, CallFilter { tag: some("say"), ..any() }).await.is_empty());
+    assert!(listed(&db, CallFilter { tag: some("production\",\"eu"), ..any() }).await.is_empty());
     assert_eq!(listed(&db, CallFilter { tag: some("eu"), model: some("m"), ..any() }).await, [3]);
 }
 
@@ -223,7 +240,11 @@ async fn nothing_is_seen_through_another_scope(db: Analytics) {
     take_in(&db, &[call(1)]).await;
     assert!(matches!(call_get(&db, &scope(2), request(1)).await, Err(AnalyticsError::NotFound { .. })));
     assert!(calls_list(&db, &scope(2), &CallFilter::default(), None, 10).await.unwrap().is_empty());
-    assert!(usage(&db, &scope(2), TimeRange::ALL, Bucket::Hour, GroupBy::Model).await.unwrap().is_empty());
+    let (bucket, group_by, filter) = (Bucket::Hour, GroupBy::Model, UsageFilter::default());
+    let question = UsageQuestion { range: TimeRange::ALL, bucket, group_by, filter };
+    assert!(usage(&db, &scope(2), &question).await.unwrap().rows.is_empty());
+    let filter = UsageFilter { project: Some(project(2)), ..UsageFilter::default() };
+    assert!(usage(&db, &scope(2), &UsageQuestion { bucket: Bucket::Day, filter, ..question }).await.unwrap().rows.is_empty());
     assert_eq!(totals(&db, &scope(2)).await.unwrap(), Sums::default());
     assert_eq!(totals(&db, &scope(1)).await.unwrap().calls, 1);
     assert_eq!(totals_all(&db).await.unwrap().calls, 1);
@@ -236,8 +257,8 @@ async fn usage_is_cut_by_bucket_and_group(db: Analytics) {
         let db = db.clone();
         async move {
             let range = TimeRange { from: UnixMicros(DAY + from), to: UnixMicros(DAY + to) };
-            let rows = usage(&db, &scope(1), range, bucket, group_by).await.unwrap();
-            rows.into_iter().map(|row| ((row.bucket.0 - DAY) / HOUR, row.group, row.sums.calls)).collect::<Vec<_>>()
+            let rows = asked(&db, range, bucket, group_by).await.rows;
+            rows.into_iter().map(|row| ((row.bucket.0 - DAY) / HOUR, row.group, row.figures.sums.calls)).collect::<Vec<_>>()
         }
     };
     let bar = |hour, group: &str, calls| (hour, group.to_owned(), calls);
@@ -247,7 +268,8 @@ async fn usage_is_cut_by_bucket_and_group(db: Analytics) {
     assert_eq!(bars(Bucket::Day, GroupBy::Project, 0, HOUR).await, [bar(0, &project(2).to_string(), 2)]);
     assert_eq!(bars(Bucket::Day, GroupBy::ApiKey, 0, HOUR).await, [bar(0, &key(3).to_string(), 2)]);
     assert_eq!(bars(Bucket::Day, GroupBy::UsedMode, 0, HOUR).await, [bar(0, "credits", 2)]);
-    assert_eq!(usage(&db, &scope(1), TimeRange::ALL, Bucket::Hour, GroupBy::Nothing).await.unwrap().len(), 4);
+    assert_eq!(bars(Bucket::Whole, GroupBy::Model, 0, 48 * HOUR).await, [bar(0, "a", 4), bar(0, "b", 1)]);
+    assert_eq!(asked(&db, TimeRange::ALL, Bucket::Hour, GroupBy::Nothing).await.rows.len(), 4);
 }
 
 async fn sums_count_every_kind(db: Analytics) {

@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{SqlSafeStr, Sqlite, SqlitePool, Transaction};
 
 use crate::error::{Act, AnalyticsError};
+use crate::fill::rollup_fill;
 
 /// An open transaction; rolled back when dropped.
 pub(crate) type Tx = Transaction<'static, Sqlite>;
@@ -19,7 +20,14 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Page cache of a connection, in KiB (negative: that is how SQLite tells KiB from pages).
 const CACHE_KIB: &str = "-16384";
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "calls", include_str!("../../../migrations/analytics-sqlite/0001_calls.sql"))];
+/// Pages in the write-ahead file before they are copied to their places: 32 MiB. Batches write the same pages of sums and
+/// indexes again and again; with SQLite's 4 MiB each batch would copy them.
+const CHECKPOINT_PAGES: &str = "8192";
+
+pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "calls", include_str!("../../../migrations/analytics-sqlite/0001_calls.sql")),
+    (2, "rollup", include_str!("../../../migrations/analytics-sqlite/0002_rollup.sql")),
+];
 
 /// The analytics store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,16 +54,22 @@ impl Analytics {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(ACQUIRE_TIMEOUT)
             .pragma("cache_size", CACHE_KIB)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .foreign_keys(true);
         let write = pool(1).connect_with(options.clone()).await.act("open the analytics database")?;
         let read = pool(readers_max.max(1)).connect_lazy_with(options);
         Ok(Self { backend: Backend::Sqlite { read, write } })
     }
 
-    /// Brings the schema up to date. Safe to repeat.
+    /// Brings the schema and the sums up to date. Safe to repeat, also when it was broken off.
     pub async fn migrate(&self) -> Result<(), AnalyticsError> {
+        self.migrate_to(MIGRATIONS).await?;
+        rollup_fill(self).await
+    }
+
+    pub(crate) async fn migrate_to(&self, migrations: &[(i64, &'static str, &'static str)]) -> Result<(), AnalyticsError> {
         let Backend::Sqlite { write, .. } = &self.backend;
-        let steps = MIGRATIONS
+        let steps = migrations
             .iter()
             .map(|&(version, name, sql)| Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false));
         Migrator::with_migrations(steps.collect())

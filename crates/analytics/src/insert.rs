@@ -17,8 +17,8 @@ use crate::calls::blob;
 use crate::db::{Analytics, Tx};
 use crate::error::{Act, AnalyticsError};
 use crate::offset::{LogOffset, offset_put};
+use crate::rollup::Rollup;
 use crate::sums::{Sums, stored, sum_columns, sum_upsert, sums_bind, usage_counts};
-use crate::usage::hour_of;
 
 /// What a batch did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +61,7 @@ pub async fn events_insert(db: &Analytics, calls: &[CallRow], offsets: &[LogOffs
 }
 
 /// Inserts a chunk and answers with those of its calls that are new.
-async fn chunk_insert<'a>(tx: &mut Tx, chunk: &'a [CallRow]) -> Result<Vec<&'a CallRow>, AnalyticsError> {
+pub(crate) async fn chunk_insert<'a>(tx: &mut Tx, chunk: &'a [CallRow]) -> Result<Vec<&'a CallRow>, AnalyticsError> {
     let sql: &'static str = if chunk.len() == CHUNK_ROWS { &INSERT_CHUNK } else { &INSERT_ONE };
     let mut query = sqlx::query(sql);
     for call in chunk {
@@ -149,67 +149,26 @@ fn outcome_bind(query: CallQuery, call: &CallRow) -> CallQuery {
         .bind(call.cache.clone())
 }
 
-/// Sums of a batch's new calls, by row of the two tables that keep them.
+/// What a batch's new calls add to the two tables of sums.
 #[derive(Default)]
 struct BatchSums<'a> {
-    hours: BTreeMap<HourKey<'a>, Sums>,
+    rollup: Rollup<'a>,
     sources: BTreeMap<(OrganizationId, GatewayId, Epoch), Sums>,
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct HourKey<'a> {
-    organization: Uuid,
-    hour_us: i64,
-    project: Uuid,
-    api_key: Uuid,
-    provider: &'a str,
-    model: &'a str,
-    used_mode: &'a str,
 }
 
 impl<'a> BatchSums<'a> {
     fn add(&mut self, call: &'a CallRow) {
-        let hour = HourKey {
-            organization: call.organization.uuid(),
-            hour_us: hour_of(call.started_at),
-            project: call.project.uuid(),
-            api_key: call.api_key.uuid(),
-            provider: &call.provider,
-            model: &call.model,
-            used_mode: &call.used_mode,
-        };
-        self.hours.entry(hour).or_default().add_call(call);
+        self.rollup.add(call);
         self.sources.entry((call.organization, call.gateway, call.epoch)).or_default().add_call(call);
     }
 
     async fn write(&self, tx: &mut Tx) -> Result<(), AnalyticsError> {
-        for (hour, sums) in &self.hours {
-            hour_add(tx, hour, sums).await?;
-        }
+        self.rollup.write(tx).await?;
         for ((organization, gateway, epoch), sums) in &self.sources {
             source_add(tx, *organization, *gateway, *epoch, sums).await?;
         }
         Ok(())
     }
-}
-
-async fn hour_add(tx: &mut Tx, hour: &HourKey<'_>, sums: &Sums) -> Result<(), AnalyticsError> {
-    let query = sqlx::query(concat!(
-        "INSERT INTO rollup_hour AS t (organization_id, hour_us, project_id, api_key_id, provider, model, used_mode, ",
-        sum_columns!(),
-        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (organization_id, hour_us, project_id, api_key_id, provider, model, used_mode) DO UPDATE SET ",
-        sum_upsert!()
-    ))
-    .bind(blob(hour.organization))
-    .bind(hour.hour_us)
-    .bind(blob(hour.project))
-    .bind(blob(hour.api_key))
-    .bind(hour.provider.to_owned())
-    .bind(hour.model.to_owned())
-    .bind(hour.used_mode.to_owned());
-    sums_bind(query, sums).execute(&mut **tx).await.act("add to an hour")?;
-    Ok(())
 }
 
 async fn source_add(

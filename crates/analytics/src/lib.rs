@@ -1,4 +1,4 @@
-//! What happened, for questions: every call, and its sums by hour.
+//! What happened, for questions: every call, and its sums by hour and day.
 //!
 //! The embedded twin: one SQLite file of its own, so that a flood of calls never waits for money or the other way round.
 //! One file per question; the tenant's scope is the first bound parameter of each. Only the consumer of usage events
@@ -7,17 +7,22 @@
 //!
 //! It is not the truth about money (that is the ledger); it must only agree with it, which [`totals_all`] is for.
 
+mod bins;
 mod call;
 mod call_read;
 mod calls;
+mod calls_near;
 mod db;
 mod error;
+mod fill;
 mod insert;
 mod offset;
+mod rollup;
 mod sums;
 mod totals;
 mod usage;
 
+pub use bins::Percentiles;
 pub use call::{CallOutcome, CallRow};
 pub use calls::{CallCursor, CallFilter, MalformedCursor, TimeRange, call_get, calls_list};
 pub use db::Analytics;
@@ -26,7 +31,9 @@ pub use insert::{Inserted, events_insert};
 pub use offset::{LogOffset, offsets};
 pub use sums::Sums;
 pub use totals::{totals, totals_all, totals_by_epoch};
-pub use usage::{Bucket, GroupBy, UsageRow, usage};
+pub use usage::{Bucket, Figures, GroupBy, USAGE_ROWS_MAX, UsageAnswer, UsageFilter, UsageQuestion, UsageRow, usage};
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod usage_tests;

@@ -123,6 +123,39 @@ impl Sums {
         self.cost = self.cost.saturating_add(call.cost);
         self.charged = self.charged.saturating_add(call.charged);
     }
+
+    /// Adds the sums over other calls.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let (mine, its) = (&mut self.usage, &other.usage);
+        for (mine, its) in [
+            (&mut self.calls, other.calls),
+            (&mut self.settled, other.settled),
+            (&mut self.voided, other.voided),
+            (&mut self.orphaned, other.orphaned),
+            (&mut self.failed, other.failed),
+            (&mut self.cancelled, other.cancelled),
+            (&mut self.cache_hits, other.cache_hits),
+            (&mut self.estimated, other.estimated),
+            (&mut mine.input, its.input),
+            (&mut mine.cached_input, its.cached_input),
+            (&mut mine.cache_write_5m, its.cache_write_5m),
+            (&mut mine.cache_write_1h, its.cache_write_1h),
+            (&mut mine.audio_input, its.audio_input),
+            (&mut mine.output, its.output),
+            (&mut mine.reasoning, its.reasoning),
+            (&mut mine.audio_output, its.audio_output),
+            (&mut mine.image_output, its.image_output),
+            (&mut mine.searches, its.searches),
+            (&mut self.duration_ms, other.duration_ms),
+            (&mut self.first_token_ms, other.first_token_ms),
+            (&mut self.first_tokens, other.first_tokens),
+            (&mut self.overhead_us, other.overhead_us),
+        ] {
+            *mine = mine.saturating_add(its);
+        }
+        self.cost = self.cost.saturating_add(other.cost);
+        self.charged = self.charged.saturating_add(other.charged);
+    }
 }
 
 /// Binds all sums, in the order of [`sum_columns`].

@@ -204,6 +204,13 @@ impl Fault {
         self
     }
 
+    /// The same fault with another sentence for the caller.
+    #[must_use]
+    pub fn reword(mut self, say: impl Into<String>) -> Self {
+        self.inner.say = say.into();
+        self
+    }
+
     /// For the log only. Never a secret, a prompt or a key.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use domain::{Code, Fault};
+use domain::fault::UpstreamDetail;
+use domain::{Code, Fault, ProviderKeyId};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -12,8 +13,9 @@ use llm::passthrough::{self, Begin, Changes, StreamPass};
 use llm::{CallPath, Dialect, Facts, Outgoing, Restore, Target, UpstreamFault};
 use proto::usage::v1::Attempt;
 
+use crate::admit;
 use crate::call::Call;
-use crate::credentials::CHAT_PATH;
+use crate::credentials::{CHAT_PATH, Credential};
 use crate::gateway::Gateway;
 use crate::plan::Candidate;
 use crate::relay::Peeked;
@@ -31,6 +33,8 @@ const RETRY_AFTER_FORWARDED_MAX_MS: u64 = 3_600_000;
 const BEGIN_BYTES_MAX: usize = 64 * 1024;
 /// Limit: bytes read of a provider's error.
 const ERROR_BYTES_MAX: usize = 256 * 1024;
+/// Limit: characters of a provider's words about an own key's call.
+const OWN_WORDS_CHARS_MAX: usize = 2_000;
 /// Limit: characters of a provider's words in the log.
 const NOTE_CHARS_MAX: usize = 300;
 const ERROR_DEADLINE: Duration = Duration::from_secs(10);
@@ -62,26 +66,31 @@ struct Failed {
     status: u16,
 }
 
-/// Tries candidates in order.
-pub(crate) async fn in_order(
-    open: &mut OpenCall,
-    call: &mut Call,
-    candidates: &[Candidate],
-    output_cap: Option<u64>,
-) -> Result<Served, Fault> {
+/// Tries candidates in order. Credits are held when the first candidate comes that they pay for.
+pub(crate) async fn in_order(open: &mut OpenCall, call: &mut Call, candidates: &[Candidate]) -> Result<Served, Fault> {
     let mut attempts = 0;
     let mut queue: Vec<&Candidate> = candidates.iter().collect();
     queue.reverse();
+    // Why credits do not pay, and how an own key failed: one may be the answer to the other.
+    let (mut unpaid, mut own_failed): (Option<Fault>, Option<Fault>) = (None, None);
     while let Some(candidate) = queue.pop() {
+        if let Err(refusal) = admit::pay(open, call, candidate, candidates).await {
+            queue.retain(|left| left.is_own());
+            if queue.is_empty() {
+                return Err(own_keys_first(refusal, own_failed));
+            }
+            unpaid = Some(refusal);
+            continue;
+        }
         attempts += 1;
         let began = Instant::now();
-        let tried = one(open, call, candidate, output_cap, attempts).await;
+        let tried = one(open, call, candidate, attempts).await;
         let waited = began.elapsed();
         open.upstream_us += u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
         let failed = match tried {
             Ok(mut served) => {
                 note(open, candidate, served.response.status().as_u16(), "", waited);
-                open.gateway().cooldowns.end(&candidate.deployment);
+                open.gateway().cooldowns.end(&candidate.deployment, candidate.endpoint.credential);
                 served.attempts = attempts;
                 return Ok(served);
             }
@@ -92,7 +101,7 @@ pub(crate) async fn in_order(
         open.seen.upstream_status = failed.status;
         let last = attempts >= ATTEMPTS_MAX || (queue.is_empty() && !(failed.again && attempts == 1)) || !failed.elsewhere;
         if failed.cools {
-            open.gateway().cooldowns.start(&candidate.deployment, failed.fault.retry_after());
+            open.gateway().cooldowns.start(&candidate.deployment, candidate.endpoint.credential, failed.fault.retry_after());
         }
         if last {
             let mut detail = failed.fault.upstream_detail().cloned().unwrap_or_default();
@@ -100,15 +109,30 @@ pub(crate) async fn in_order(
             if detail.provider.is_empty() {
                 detail.provider = candidate.deployment.provider.id.to_string();
             }
-            return Err(failed.fault.upstream(detail));
+            let fault = failed.fault.upstream(detail);
+            return Err(match unpaid {
+                Some(refusal) if failed.elsewhere => own_keys_first(refusal, Some(fault)),
+                _ => fault,
+            });
         }
         if queue.is_empty() {
             let asked = failed.fault.retry_after().map_or(RETRY_PAUSE, Duration::from_millis);
             tokio::time::sleep(asked.max(RETRY_PAUSE)).await;
             queue.push(candidate);
         }
+        if candidate.is_own() {
+            let detail = UpstreamDetail { attempts, ..failed.fault.upstream_detail().cloned().unwrap_or_default() };
+            own_failed = Some(failed.fault.upstream(detail));
+        }
     }
     Err(Fault::internal("try the candidates", "an empty plan"))
+}
+
+/// Credits would have paid where the own keys failed, and cannot: the caller learns both.
+fn own_keys_first(refusal: Fault, own_failed: Option<Fault>) -> Fault {
+    let Some(own) = own_failed else { return refusal };
+    let say = format!("{}; the organization's own keys came first, and the last of them failed: {}", refusal.say(), own.say());
+    refusal.reword(say).upstream(own.upstream_detail().cloned().unwrap_or_default())
 }
 
 fn note(open: &mut OpenCall, candidate: &Candidate, status: u16, code: &str, waited: Duration) {
@@ -118,13 +142,13 @@ fn note(open: &mut OpenCall, candidate: &Candidate, status: u16, code: &str, wai
         status: u32::from(status),
         error_code: code.to_owned(),
         duration_ms: u32::try_from(waited.as_millis()).unwrap_or(u32::MAX),
-        credential: "platform".to_owned(),
+        credential: candidate.endpoint.credential.label(),
     });
 }
 
-async fn one(open: &mut OpenCall, call: &mut Call, candidate: &Candidate, output_cap: Option<u64>, attempt: u32) -> Result<Served, Failed> {
+async fn one(open: &mut OpenCall, call: &mut Call, candidate: &Candidate, attempt: u32) -> Result<Served, Failed> {
     let passes = call.peek().is_some() && candidate.endpoint.dialect == Dialect::OpenAiChat;
-    let outgoing = outgoing(call, candidate, output_cap, passes).map_err(Failed::ours)?;
+    let outgoing = outgoing(call, candidate, open.output_cap, passes).map_err(Failed::ours)?;
     let request = request(open, candidate, &outgoing, attempt).map_err(Failed::ours)?;
     open.intend(candidate, attempt).map_err(|error| Failed::ours(unrecordable(error)))?;
     let gateway = open.gateway().clone();
@@ -159,8 +183,7 @@ async fn one(open: &mut OpenCall, call: &mut Call, candidate: &Candidate, output
 fn outgoing(call: &mut Call, candidate: &Candidate, output_cap: Option<u64>, passes: bool) -> Result<Outgoing, Fault> {
     let deployment = &candidate.deployment;
     if passes && let Some(peek) = call.peek() {
-        // OpenAI's reasoning models take no sampling parameters, and know the limit only by its newer name.
-        let newer_limit = !Facts::guess(Dialect::OpenAiChat, &deployment.upstream).sampling;
+        let newer_limit = llm::openai_reasoner(&deployment.upstream);
         let changes = Changes { model: &deployment.upstream, output_cap, quirks: &deployment.provider.quirks, newer_limit };
         let (body, dropped) = passthrough::rewrite(&call.body, peek, &changes).map_err(|e| Fault::internal("rewrite a request", e))?;
         if call.options.strict
@@ -229,26 +252,41 @@ impl Failed {
     }
 
     fn said(said: UpstreamFault, status: u16, candidate: &Candidate) -> Self {
-        let code = said.code;
-        let elsewhere = matches!(
-            code,
+        let (code, own) = (said.code, candidate.is_own());
+        let elsewhere = match code {
             Code::UpstreamRateLimited
-                | Code::UpstreamOverloaded
-                | Code::UpstreamError
-                | Code::UpstreamTimeout
-                | Code::UpstreamAuthentication
-        );
+            | Code::UpstreamOverloaded
+            | Code::UpstreamError
+            | Code::UpstreamTimeout
+            | Code::UpstreamAuthentication => true,
+            // An account that may not use a model is told that there is no such model.
+            Code::ModelNotFound => own,
+            _ => false,
+        };
         let short = said.retry_after_ms.is_none_or(|ms| ms <= RETRY_AFTER_MAX_MS);
         let again = matches!(code, Code::UpstreamOverloaded | Code::UpstreamError | Code::UpstreamRateLimited) && short;
-        // A 403 may be about what this caller sent; a 401 is about our credential.
-        let cools = elsewhere && (code != Code::UpstreamAuthentication || status == StatusCode::UNAUTHORIZED.as_u16());
-        Self { fault: outward(said, &candidate.deployment.provider.id), elsewhere, again, cools, status }
+        // A 403 may be about what this caller sent; a 401 is about our credential, and so is an own key without credit.
+        let cools = match code {
+            Code::UpstreamAuthentication => status == StatusCode::UNAUTHORIZED.as_u16() || (own && said.is_out_of_credit()),
+            Code::ModelNotFound => false,
+            _ => elsewhere,
+        };
+        Self { fault: outward(said, candidate), elsewhere, again, cools, status }
     }
 }
 
 /// A provider's fault for the caller. What a provider says of its own state or of our account (keys, organizations, hosts)
-/// stays in the log; what it says of the request goes out.
-pub(crate) fn outward(mut said: UpstreamFault, provider: &str) -> Fault {
+/// stays in the log; what it says of the request, or of the organization's own account, goes out.
+pub(crate) fn outward(mut said: UpstreamFault, candidate: &Candidate) -> Fault {
+    let provider = &*candidate.deployment.provider.id;
+    if let Credential::Own(key) = candidate.endpoint.credential {
+        let words: String = said.message.chars().take(OWN_WORDS_CHARS_MAX).collect();
+        said.message = candidate.endpoint.without_key(&words);
+        if let Some(say) = of_own_key(&said, provider, key) {
+            said.message = say;
+            return said.into_fault(provider, 0);
+        }
+    }
     let ours = match said.code {
         Code::UpstreamAuthentication => "did not accept this instance's credential; tell the operator",
         Code::UpstreamRateLimited => "is at its rate limit; try again in a moment",
@@ -259,6 +297,19 @@ pub(crate) fn outward(mut said: UpstreamFault, provider: &str) -> Fault {
     };
     let note = std::mem::replace(&mut said.message, format!("the provider `{provider}` {ours}"));
     said.into_fault(provider, 0).note(note.chars().take(NOTE_CHARS_MAX).collect::<String>())
+}
+
+/// What a provider said of the organization's own key or account, which is the caller's to mend, not the operator's.
+fn of_own_key(said: &UpstreamFault, provider: &str, key: ProviderKeyId) -> Option<String> {
+    let (what, mend) = match said.code {
+        Code::UpstreamAuthentication if said.is_out_of_credit() => {
+            ("is out of credit or quota there", "top up the account at the provider, or use another key")
+        }
+        Code::UpstreamAuthentication => ("was refused by it", "replace the key under Provider keys, or mend its rights at the provider"),
+        Code::UpstreamRateLimited => ("is at its rate limit there", "try again in a moment, or ask the provider for higher limits"),
+        _ => return None,
+    };
+    Some(format!("the organization's own key `{key}` at the provider `{provider}` {what}; {mend} (the provider says: {})", said.message))
 }
 
 /// Reads a provider's refusal.
@@ -312,3 +363,7 @@ async fn begin(gateway: &Gateway, served: &mut Served) -> Result<Peeked, Failed>
         }
     }
 }
+
+#[cfg(test)]
+#[path = "attempt_tests.rs"]
+mod tests;

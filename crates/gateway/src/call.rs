@@ -18,9 +18,10 @@ const MODEL_BYTES_MAX: usize = 256;
 const CHOICES_MAX: u64 = 128;
 
 /// What the caller asks of the response cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum CacheWish {
     /// Whatever the project says.
+    #[default]
     Project,
     /// Neither read nor write.
     Off,
@@ -29,7 +30,7 @@ pub(crate) enum CacheWish {
 }
 
 /// What headers say about a call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) tags: Vec<String>,
     pub(crate) metadata_json: String,
@@ -220,6 +221,10 @@ fn media_of(call: &ChatCall) -> Media {
 impl Options {
     /// From the request's headers; a malformed one is refused by name.
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Fault> {
+        // Most calls have none; ten look-ups cost more than one walk.
+        if !headers.keys().any(|name| name.as_str().starts_with("x-llmg-") || name.as_str().starts_with("x-no-")) {
+            return Ok(Self::default());
+        }
         Ok(Self {
             tags: tags(headers)?,
             metadata_json: metadata(headers)?,

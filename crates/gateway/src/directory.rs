@@ -1,4 +1,5 @@
-//! From a key to its caller: answered from memory, filled from the store on first sight, kept true by the change feed.
+//! From a key to its caller, and from an organization to its own provider keys: answered from memory, filled from the store
+//! on first sight, kept true by the change feed.
 //!
 //! A later version asks control over gRPC instead; what the rest of the gateway sees stays.
 
@@ -8,15 +9,23 @@ use std::time::Duration;
 
 use domain::key::{self, KeyKind, Spelling};
 use domain::{ApiKeyId, Code, Fault, OrgScope, OrganizationId, ProjectId, UnixMicros};
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use seal::MasterKey;
 use service::Shutdown;
 use sha2::{Digest, Sha256};
-use store::{CallerRow, ChangeRow, Db, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
+use store::{CallerRow, ChangeKind, ChangeRow, Db, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
+
+use crate::own_keys::{self, OwnKeys};
 
 /// Limit: callers kept in memory.
 const CALLERS_MAX: usize = 100_000;
 /// Limit: keys remembered as nobody's.
 const NOBODIES_MAX: usize = 50_000;
+/// Limit: memory of opened provider keys; those that were not used for the longest time are opened again on their next use.
+const OWN_KEYS_BYTES_MAX: u64 = 256 << 20;
+/// Organizations with opened provider keys that memory is laid out for.
+const OWN_KEYS_EXPECTED: usize = 10_000;
 /// How often the feed is asked. A revoke is effective within this and one query.
 const FEED_PERIOD: Duration = Duration::from_millis(200);
 const FEED_PAGE: u32 = 1_000;
@@ -88,20 +97,38 @@ impl Caller {
     }
 }
 
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<OrganizationId, Arc<OwnKeys>> for ByBytes {
+    fn weight(&self, _: &OrganizationId, keys: &Arc<OwnKeys>) -> u64 {
+        keys.bytes()
+    }
+}
+
 /// The directory.
 pub(crate) struct Directory {
     db: Db,
     callers: Cache<KeyHash, Arc<Caller>>,
     nobodies: Cache<KeyHash, ()>,
+    master_key: Arc<MasterKey>,
+    own_keys: Cache<OrganizationId, Arc<OwnKeys>, ByBytes>,
     /// The newest revision that the feed has handled.
     revision: AtomicI64,
 }
 
 impl Directory {
     /// Starts at the store's newest revision: nothing older can be in memory yet.
-    pub(crate) async fn new(db: Db) -> Result<Self, StoreError> {
+    pub(crate) async fn new(db: Db, master_key: Arc<MasterKey>) -> Result<Self, StoreError> {
         let revision = store::revision_latest(&db).await?;
-        Ok(Self { db, callers: Cache::new(CALLERS_MAX), nobodies: Cache::new(NOBODIES_MAX), revision: AtomicI64::new(revision) })
+        Ok(Self {
+            db,
+            callers: Cache::new(CALLERS_MAX),
+            nobodies: Cache::new(NOBODIES_MAX),
+            master_key,
+            own_keys: Cache::with_weighter(OWN_KEYS_EXPECTED, OWN_KEYS_BYTES_MAX, ByBytes),
+            revision: AtomicI64::new(revision),
+        })
     }
 
     /// Who presents this key.
@@ -132,12 +159,6 @@ impl Directory {
     }
 
     async fn load(&self, hash: KeyHash) -> Result<Arc<Caller>, Fault> {
-        let away = |cause: domain::fault::Cause| {
-            Fault::new(Code::DirectoryUnavailable, "keys cannot be looked up right now; try again in a moment")
-                .retry_after_ms(1_000)
-                .note("look up a caller")
-                .because(cause)
-        };
         for _ in 0..READS_MAX {
             // Coalesced: many calls with a key that is new here make one query.
             let read = self.callers.get_or_insert_async(&hash, self.read(&hash));
@@ -158,6 +179,27 @@ impl Directory {
                     self.callers.remove(&hash);
                 }
             }
+        }
+        Err(away("the directory changes faster than it can be read".into()))
+    }
+
+    /// The organization's own provider keys that are switched on, opened. Asked only where the caller's project may use them.
+    pub(crate) async fn own_keys(&self, scope: OrgScope) -> Result<Arc<OwnKeys>, Fault> {
+        let organization = scope.organization();
+        if let Some(keys) = self.own_keys.get(&organization) {
+            return Ok(keys);
+        }
+        for _ in 0..READS_MAX {
+            let read = async { own_keys::read(&self.db, &self.master_key, &scope).await.map(Arc::new) };
+            let read = self.own_keys.get_or_insert_async(&organization, read);
+            let before = self.revision.load(Ordering::Acquire);
+            let keys = tokio::time::timeout(LOOKUP_DEADLINE, read).await.map_err(|elapsed| away(elapsed.into()))?;
+            let keys = keys.map_err(|error| away(error.into()))?;
+            if self.revision.load(Ordering::Acquire) == before {
+                return Ok(keys);
+            }
+            // As with callers: what was read may be older than the change.
+            self.own_keys.remove(&organization);
         }
         Err(away("the directory changes faster than it can be read".into()))
     }
@@ -197,14 +239,24 @@ impl Directory {
     }
 
     fn forget(&self, change: &ChangeRow) {
-        match &change.key_hash {
-            Some(hash) => {
+        match (&change.key_hash, change.kind) {
+            (Some(hash), _) => {
                 self.callers.remove(hash);
                 self.nobodies.remove(hash);
             }
-            None => self.callers.retain(|_, caller| caller.organization() != change.organization),
+            (None, ChangeKind::ProviderKeysChanged) => {
+                self.own_keys.remove(&change.organization);
+            }
+            (None, _) => self.callers.retain(|_, caller| caller.organization() != change.organization),
         }
     }
+}
+
+fn away(cause: domain::fault::Cause) -> Fault {
+    Fault::new(Code::DirectoryUnavailable, "keys cannot be looked up right now; try again in a moment")
+        .retry_after_ms(1_000)
+        .note("look up a caller or its provider keys")
+        .because(cause)
 }
 
 fn nobody() -> Fault {

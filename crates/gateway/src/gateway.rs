@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use catalog::{Catalog, CatalogHandle};
 use events::Journal;
 use kv::{Cache, Limiter};
+use seal::MasterKey;
 use service::config::{ConfigError, ProviderConfig};
 use service::{Config, Shutdown};
 use store::{Db, StoreError};
@@ -69,6 +70,8 @@ pub struct Parts {
     pub journal: Arc<Journal>,
     /// Providers, models and prices, local changes included.
     pub catalog: Catalog,
+    /// Opens organizations' own provider keys.
+    pub master_key: Arc<MasterKey>,
     /// Registered numbers.
     pub metrics: Metrics,
 }
@@ -104,9 +107,9 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together and starts the background tasks.
     pub async fn start(settings: Settings, parts: Parts, shutdown: &Shutdown) -> Result<Arc<Self>, StartError> {
-        let Parts { db, journal, catalog, metrics } = parts;
+        let Parts { db, journal, catalog, master_key, metrics } = parts;
         let credentials = Credentials::new(&catalog, &settings.providers, settings.simulated.as_deref())?;
-        let directory = Arc::new(Directory::new(db.clone()).await.map_err(StartError::Store)?);
+        let directory = Arc::new(Directory::new(db.clone(), master_key).await.map_err(StartError::Store)?);
         let gateway = Arc::new(Self {
             funds: Funds::new(db, journal.gateway(), journal.epoch()),
             directory,
@@ -160,6 +163,11 @@ impl Gateway {
         self.catalog.swap(catalog);
         self.credentials.store(Arc::new(credentials));
         Ok(())
+    }
+
+    /// `http://ip:port` of the built-in simulated provider.
+    pub(crate) fn simulated(&self) -> Option<&str> {
+        self.settings.simulated.as_deref()
     }
 
     /// Whether a call would be taken now; the reason if not.

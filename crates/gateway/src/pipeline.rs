@@ -1,5 +1,5 @@
 //! The order of a chat call, and the only file that knows it:
-//! limits → plan → rights → cache → hold → attempts → relay → settle.
+//! limits → plan → rights → cache → attempts (a hold before credits pay) → relay → settle.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,9 +8,9 @@ use domain::fault::UpstreamDetail;
 use domain::{Code, Fault, NanoUsd, RequestId, UnixMicros};
 use llm::Bill;
 use llm::passthrough::{Answer, StreamPass, with_bill};
+use store::ProjectMode;
 
 use crate::access;
-use crate::admit;
 use crate::attempt;
 use crate::body::Body;
 use crate::cache::{self, Found, Place, Recorder};
@@ -54,7 +54,7 @@ pub(crate) async fn chat(gateway: &Arc<Gateway>, begun: Begun, mut call: Call) -
     open.keep(in_flight, Some(room));
     match steps(gateway, &mut open, &mut call, now).await {
         Ok(Step::Cached(found)) => replay(open, &call, &found, now),
-        Ok(Step::Served(served, place, cap)) => relayed(open, call, *served, place, cap, now).await,
+        Ok(Step::Served(served, place)) => relayed(open, call, *served, place, now).await,
         Err(fault) => {
             open.settle(Ending::Failed(fault.code()));
             Err(fault)
@@ -64,20 +64,20 @@ pub(crate) async fn chat(gateway: &Arc<Gateway>, begun: Begun, mut call: Call) -
 
 enum Step {
     Cached(Found),
-    Served(Box<attempt::Served>, Option<Place>, Option<u64>),
+    Served(Box<attempt::Served>, Option<Place>),
 }
 
 async fn steps(gateway: &Arc<Gateway>, open: &mut OpenCall, call: &mut Call, now: UnixMicros) -> Result<Step, Fault> {
     let caller = Arc::clone(&open.caller);
     open.allow(access::request_limits(&gateway.limiter, &caller, now)?);
-    let candidates = candidates(gateway, &caller, call, now)?;
+    let mut candidates = candidates(gateway, open, call, now).await?;
     let first = candidates.first().ok_or_else(|| Fault::internal("plan a call", "no candidates"))?;
     access::model_allowed(&caller, &first.model.id, &call.model)?;
     let expected = first.input.likely.saturating_add(call.max_tokens.unwrap_or(0));
     open.expect_tokens(access::token_limit(&gateway.limiter, &caller, expected, now)?.tokens, expected);
-    if let Some(param) = call.unpriced() {
-        let say = format!("`{param}` changes what a call costs in a way that credits do not cover yet; leave it out");
-        return Err(Fault::new(Code::UnsupportedParameter, say).param(param));
+    payable(call, &mut candidates)?;
+    if candidates.first().is_some_and(Candidate::is_own) {
+        open.pay_own();
     }
     let place = cache::place(&caller, call);
     if let Some(place) = &place {
@@ -86,24 +86,39 @@ async fn steps(gateway: &Arc<Gateway>, open: &mut OpenCall, call: &mut Call, now
             return Ok(Step::Cached(found));
         }
     }
-    let admitted = admit::hold(&gateway.funds, &caller, call, &candidates).await?;
-    open.admit(admitted.hold, admitted.covered);
-    let served = attempt::in_order(open, call, &candidates, admitted.output_cap).await?;
-    Ok(Step::Served(Box::new(served), place, admitted.output_cap))
+    let served = attempt::in_order(open, call, &candidates).await?;
+    Ok(Step::Served(Box::new(served), place))
 }
 
-fn candidates(gateway: &Gateway, caller: &Caller, call: &mut Call, now: UnixMicros) -> Result<Vec<Candidate>, Fault> {
-    if caller.mode == store::ProjectMode::ApiKeys {
-        let say = "this project runs on the organization's own provider keys only, and it has none for this model; add one, or set the project's mode to hybrid or credits";
-        return Err(Fault::new(Code::ProviderNotConfigured, say).param("model"));
+/// Leaves out what credits cannot pay for: a call with a parameter whose price is not known runs on own keys only.
+fn payable(call: &Call, candidates: &mut Vec<Candidate>) -> Result<(), Fault> {
+    let Some(param) = call.unpriced() else { return Ok(()) };
+    candidates.retain(Candidate::is_own);
+    if candidates.is_empty() {
+        let say = format!("`{param}` changes what a call costs in a way that credits do not cover yet; leave it out");
+        return Err(Fault::new(Code::UnsupportedParameter, say).param(param));
     }
+    Ok(())
+}
+
+async fn candidates(gateway: &Gateway, open: &mut OpenCall, call: &mut Call, now: UnixMicros) -> Result<Vec<Candidate>, Fault> {
+    let (caller, id) = (&open.caller, open.id);
+    let own_keys = match caller.mode {
+        ProjectMode::Credits => None,
+        ProjectMode::ApiKeys | ProjectMode::Hybrid => Some(gateway.directory.own_keys(caller.scope).await?),
+    };
     let (catalog, credentials) = (gateway.catalog.load(), gateway.credentials.load());
     let known = Known {
         catalog: &catalog,
         credentials: &credentials,
+        own_keys: own_keys.as_deref(),
+        simulated: gateway.simulated(),
         cooldowns: &gateway.cooldowns,
+        mode: caller.mode,
         markup_basis_points: caller.markup_basis_points,
         now,
+        // The end of a request id is random.
+        lot: id.uuid().as_u64_pair().1,
     };
     plan::make(call, &known)
 }
@@ -113,9 +128,9 @@ async fn relayed(
     call: Call,
     served: attempt::Served,
     place: Option<Place>,
-    output_cap: Option<u64>,
     now: UnixMicros,
 ) -> Result<Answered, Fault> {
+    let output_cap = open.output_cap;
     let provider = served.candidate.deployment.provider.id.to_string();
     let model = served.candidate.model.id.to_string();
     let (attempts, dropped) = (served.attempts, served.dropped.clone());
@@ -144,6 +159,7 @@ async fn relayed(
         Ok(relayed) => relayed,
         Err(fault) => {
             open.settle(Ending::Failed(fault.code()));
+            let fault = without_key(&open, fault);
             let detail = fault.upstream_detail().cloned().unwrap_or_default();
             return Err(fault.upstream(UpstreamDetail { provider, attempts, ..detail }));
         }
@@ -166,6 +182,13 @@ async fn relayed(
         output_cap,
         allowance,
     })
+}
+
+/// The fault of an answer that was none may quote the provider, and the provider the key.
+fn without_key(open: &OpenCall, fault: Fault) -> Fault {
+    let Some(candidate) = open.candidate.as_ref().filter(|candidate| candidate.is_own()) else { return fault };
+    let say = candidate.endpoint.without_key(fault.say());
+    fault.reword(say)
 }
 
 /// Answers from the cache: the same bytes, at no cost.

@@ -2,15 +2,24 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, Deployment, Model, Price, PriceVersion, Provider, ResolveError};
+use catalog::{Catalog, Deployment, Model, Price, PriceVersion, Provider, ResolveError, Resolved};
 use domain::{Code, Fault, NanoUsd, UnixMicros};
 use llm::tokens::InputTokens;
 use policy::pricing;
-use policy::routing::{self, Surroundings};
+use policy::routing::{self, Keys, Surroundings};
+use store::ProjectMode;
 
 use crate::call::Call;
 use crate::cooldown::Cooldowns;
-use crate::credentials::{Credentials, Endpoint};
+use crate::credentials::{Credential, Credentials, Endpoint};
+use crate::own_keys::OwnKeys;
+
+/// Limit: candidates of one plan, as many as a call makes attempts.
+const CANDIDATES_MAX: usize = routing::CANDIDATES_MAX;
+/// The most output per choice that is believed where no hold bounds it: more than any model makes.
+const OUTPUT_UNKNOWN_TOKENS: u64 = 1_000_000;
+/// The price version of a call whose price is not known. The catalog's count from 1.
+const PRICE_UNKNOWN: u32 = 0;
 
 /// One place that the call may go to.
 #[derive(Debug, Clone)]
@@ -26,7 +35,12 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// The price version that the call was admitted with.
+    /// The organization's own key is used, so that nothing is held or charged.
+    pub(crate) fn is_own(&self) -> bool {
+        self.endpoint.credential.is_own()
+    }
+
+    /// The price version that the call was admitted with. None: the price is not known.
     pub(crate) fn version(&self) -> Option<&PriceVersion> {
         self.deployment.price_version(self.price_version)
     }
@@ -64,17 +78,26 @@ impl Candidate {
     }
 }
 
-struct Around<'a> {
-    credentials: &'a Credentials,
-    cooldowns: &'a Cooldowns,
-}
+struct PlatformKeys<'a>(&'a Known<'a>);
 
-impl Surroundings for Around<'_> {
+impl Surroundings for PlatformKeys<'_> {
     fn is_available(&self, provider: &Provider) -> bool {
-        self.credentials.of(provider).is_some()
+        self.0.credentials.of(provider).is_some()
     }
     fn is_cooling(&self, deployment: &Deployment) -> bool {
-        self.cooldowns.is_cooling(deployment)
+        self.0.cooldowns.is_cooling(deployment, Credential::Platform)
+    }
+}
+
+struct OrganizationsKeys<'a>(&'a Known<'a>);
+
+impl Surroundings for OrganizationsKeys<'_> {
+    fn is_available(&self, provider: &Provider) -> bool {
+        self.0.own_keys.is_some_and(|keys| keys.has(provider))
+    }
+    fn is_cooling(&self, deployment: &Deployment) -> bool {
+        let keys = self.0.own_keys.map_or(&[][..], |keys| keys.all(&deployment.provider));
+        keys.iter().all(|key| self.0.cooldowns.is_cooling(deployment, Credential::Own(key.id)))
     }
 }
 
@@ -82,42 +105,123 @@ impl Surroundings for Around<'_> {
 pub(crate) struct Known<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) credentials: &'a Credentials,
+    /// None: the project's mode has no use for them.
+    pub(crate) own_keys: Option<&'a OwnKeys>,
+    /// `http://ip:port` of the built-in simulated provider.
+    pub(crate) simulated: Option<&'a str>,
     pub(crate) cooldowns: &'a Cooldowns,
+    pub(crate) mode: ProjectMode,
     pub(crate) markup_basis_points: u32,
     pub(crate) now: UnixMicros,
+    /// Random: draws among own keys of one priority.
+    pub(crate) lot: u64,
 }
 
-/// The candidates of a call, best first; never empty. Those without a known price are left out, and when none is left
-/// the call is refused: credits never pay an unknown price.
+/// The candidates of a call, best first; never empty.
+///
+/// Own keys come before the platform's. What is cooling comes after what is not, whoever pays, and still has its turn.
 pub(crate) fn make(call: &mut Call, known: &Known<'_>) -> Result<Vec<Candidate>, Fault> {
     let asked = call.model.clone();
     let resolved = known.catalog.resolve(&asked).map_err(|error| unresolved(&error))?;
-    let around = Around { credentials: known.credentials, cooldowns: known.cooldowns };
-    let mut plan = routing::plan(&resolved, &around, known.now)?;
+    match known.mode {
+        ProjectMode::Credits => by_platform(call, known, &resolved, Keys::Platform),
+        ProjectMode::ApiKeys => by_organization(call, known, &resolved),
+        ProjectMode::Hybrid => by_either(call, known, &resolved),
+    }
+}
+
+/// Own keys first, and one place at least for the platform's, so that a call whose own keys all fail gets through.
+fn by_either(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>) -> Result<Vec<Candidate>, Fault> {
+    let mut own = match by_organization(call, known, resolved) {
+        Ok(own) => own,
+        // Our own fault is told only when credits do not get the call through.
+        Err(fault) if fault.code() == Code::Internal => return by_platform(call, known, resolved, Keys::Either).map_err(|_| fault),
+        Err(_) => return by_platform(call, known, resolved, Keys::Either),
+    };
+    if call.options.no_fallback {
+        return Ok(own);
+    }
+    // What credits cannot pay for (an unknown price, no platform key) is no obstacle while there is an own key.
+    let platform = by_platform(call, known, resolved, Keys::Either).unwrap_or_default();
+    if !platform.is_empty() {
+        own.truncate(CANDIDATES_MAX - 1);
+    }
+    own.extend(platform);
+    own.sort_by_key(|candidate| known.cooldowns.is_cooling(&candidate.deployment, candidate.endpoint.credential));
+    own.truncate(CANDIDATES_MAX);
+    Ok(own)
+}
+
+/// On the platform's keys. Those without a known price are left out, and when none is left the call is refused: credits
+/// never pay an unknown price.
+fn by_platform(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>, keys: Keys) -> Result<Vec<Candidate>, Fault> {
+    let mut plan = routing::plan(resolved, &PlatformKeys(known), keys, known.now)?;
     if call.options.no_fallback {
         plan.candidates.truncate(1);
     }
     let mut candidates = Vec::with_capacity(plan.candidates.len());
     for deployment in plan.candidates {
-        let Some(version) = deployment.price_at(known.now).filter(|version| !version.price.is_by_units()) else { continue };
+        let Some(version) = price_version(&deployment, known.now) else { continue };
         let Some(endpoint) = known.credentials.of(&deployment.provider) else { continue };
-        let window = plan.model.context_window_at(&deployment);
-        let input = call.input_tokens(plan.model.tokenizer, &deployment.upstream, window)?;
-        let most = plan.model.max_output_at(&deployment);
-        // A provider caps or refuses what is asked beyond the model's own limit.
-        let asked = call.max_tokens.map(|asked| most.map_or(asked, |most| asked.min(most)));
-        let Some(limit) = asked.or(most).or(window) else { continue };
+        let (input, Some(output_max)) = bounds(call, &plan.model, &deployment)? else { continue };
         candidates.push(Candidate {
             model: Arc::clone(&plan.model),
             endpoint: Arc::clone(endpoint),
-            price_version: version.version,
+            price_version: version,
             input,
-            output_max: limit.saturating_mul(call.n),
+            output_max,
             markup_basis_points: known.markup_basis_points,
             deployment,
         });
     }
     if candidates.is_empty() { Err(unpriced(&plan.model)) } else { Ok(candidates) }
+}
+
+/// On the organization's own keys: each deployment with each of its provider's keys.
+fn by_organization(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>) -> Result<Vec<Candidate>, Fault> {
+    let plan = routing::plan(resolved, &OrganizationsKeys(known), Keys::Own, known.now).map_err(|fault| {
+        let shut = known.own_keys.is_some_and(|keys| resolved.deployments().any(|d| keys.is_shut(&d.provider)));
+        if shut && fault.code() == Code::ProviderNotConfigured {
+            return Fault::internal("plan a call on own provider keys", "a stored key cannot be opened; an earlier line says which");
+        }
+        fault
+    })?;
+    let mut candidates = Vec::with_capacity(plan.candidates.len());
+    for deployment in plan.candidates {
+        let (input, output_max) = bounds(call, &plan.model, &deployment)?;
+        let keys = known.own_keys.map(|keys| keys.in_turn(&deployment.provider, known.lot)).unwrap_or_default();
+        let endpoints = keys.into_iter().filter_map(|key| key.endpoint(&deployment.provider, known.simulated));
+        candidates.extend(endpoints.map(|endpoint| Candidate {
+            model: Arc::clone(&plan.model),
+            deployment: Arc::clone(&deployment),
+            endpoint,
+            price_version: price_version(&deployment, known.now).unwrap_or(PRICE_UNKNOWN),
+            input,
+            output_max: output_max.unwrap_or(u64::MAX).min(OUTPUT_UNKNOWN_TOKENS.saturating_mul(call.n)),
+            markup_basis_points: known.markup_basis_points,
+        }));
+    }
+    candidates.sort_by_key(|candidate| known.cooldowns.is_cooling(&candidate.deployment, candidate.endpoint.credential));
+    candidates.truncate(if call.options.no_fallback { 1 } else { CANDIDATES_MAX });
+    if candidates.is_empty() {
+        let say = format!("no own provider key can be sent to a provider of `{}`; give its address together with the key", plan.model.id);
+        return Err(Fault::new(Code::ProviderNotConfigured, say).param("model"));
+    }
+    Ok(candidates)
+}
+
+fn price_version(deployment: &Deployment, now: UnixMicros) -> Option<u32> {
+    deployment.price_at(now).filter(|version| !version.price.is_by_units()).map(|version| version.version)
+}
+
+/// The most input, and the most output if it is known: the caller's limit or the model's, all choices together.
+fn bounds(call: &mut Call, model: &Model, deployment: &Deployment) -> Result<(InputTokens, Option<u64>), Fault> {
+    let window = model.context_window_at(deployment);
+    let input = call.input_tokens(model.tokenizer, &deployment.upstream, window)?;
+    let most = model.max_output_at(deployment);
+    // A provider caps or refuses what is asked beyond the model's own limit.
+    let asked = call.max_tokens.map(|asked| most.map_or(asked, |most| asked.min(most)));
+    Ok((input, asked.or(most).or(window).map(|limit| limit.saturating_mul(call.n))))
 }
 
 fn unresolved(error: &ResolveError) -> Fault {
@@ -139,3 +243,7 @@ fn unpriced(model: &Model) -> Fault {
     );
     Fault::new(Code::PriceUnknown, say).param("model")
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

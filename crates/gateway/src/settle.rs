@@ -9,7 +9,9 @@ use llm::Bill;
 use policy::pricing;
 use proto::usage::v1::outcome::Kind;
 use proto::usage::v1::{Attempt, Facts, Intent, Outcome, Progress, Rates, UsageEvent, UsageTokens};
+use store::{ProjectMode, UsedMode};
 
+use crate::admit::Admitted;
 use crate::call::Call;
 use crate::directory::Caller;
 use crate::funds::Hold;
@@ -74,6 +76,8 @@ pub(crate) struct OpenCall {
     facts: Facts,
     pub(crate) hold: Option<Hold>,
     pub(crate) covered: u64,
+    /// What is set as the limit upstream, because the funds cover no more.
+    pub(crate) output_cap: Option<u64>,
     pub(crate) candidate: Option<Candidate>,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) seen: Seen,
@@ -100,7 +104,7 @@ impl OpenCall {
             dialect: call.dialect.as_str().to_owned(),
             stream: call.stream,
             mode: caller.mode.as_str().to_owned(),
-            used_mode: "credits".to_owned(),
+            used_mode: if caller.mode == ProjectMode::ApiKeys { UsedMode::ApiKeys } else { UsedMode::Credits }.as_str().to_owned(),
             started_at_us: now.0,
             tags: call.options.tags.clone(),
             metadata_json: call.options.metadata_json.clone(),
@@ -116,6 +120,7 @@ impl OpenCall {
             facts,
             hold: None,
             covered: 0,
+            output_cap: None,
             candidate: None,
             attempts: Vec::new(),
             seen: Seen::default(),
@@ -160,10 +165,31 @@ impl OpenCall {
         &self.allowance
     }
 
-    pub(crate) fn admit(&mut self, hold: Hold, covered: u64) {
-        self.facts.lease_id = hold.lease.uuid().into_bytes().to_vec();
-        self.hold = Some(hold);
-        self.covered = covered;
+    pub(crate) fn admit(&mut self, admitted: Admitted) {
+        self.facts.lease_id = admitted.hold.lease.uuid().into_bytes().to_vec();
+        self.hold = Some(admitted.hold);
+        self.covered = admitted.covered;
+        self.output_cap = admitted.output_cap;
+    }
+
+    /// Credits pay from here on.
+    pub(crate) fn pay_credits(&mut self) {
+        self.used(UsedMode::Credits);
+    }
+
+    /// An own key pays from here on: nothing stays held, and nothing needs to be covered.
+    pub(crate) fn pay_own(&mut self) {
+        self.used(UsedMode::ApiKeys);
+        self.facts.lease_id.clear();
+        self.hold = None;
+        self.covered = u64::MAX;
+        self.output_cap = None;
+    }
+
+    fn used(&mut self, mode: UsedMode) {
+        if self.facts.used_mode != mode.as_str() {
+            mode.as_str().clone_into(&mut self.facts.used_mode);
+        }
     }
 
     /// Names the model of the call when nothing goes upstream.
@@ -270,7 +296,8 @@ impl OpenCall {
         }
         let Some((candidate, version)) = self.candidate.as_ref().and_then(|c| c.version().map(|v| (c, v))) else { return free };
         let cost: PicoUsd = pricing::cost(&version.price, usage).exact();
-        Bill { cost: cost.round(), charged: pricing::charged(cost, candidate.markup_basis_points) }
+        let charged = if candidate.is_own() { NanoUsd::ZERO } else { pricing::charged(cost, candidate.markup_basis_points) };
+        Bill { cost: cost.round(), charged }
     }
 
     /// Ends the call: writes its terminal event and releases its hold. A second end does nothing.
@@ -372,11 +399,12 @@ impl Drop for OpenCall {
     }
 }
 
-/// Limit: characters of a provider's word in an event, which must always fit the log.
-const WORD_CHARS_MAX: usize = 128;
+/// Limit: bytes of a provider's word in an event, which must always fit the log.
+const WORD_BYTES_MAX: usize = 128;
 
 fn clipped(word: Option<&str>) -> String {
-    word.unwrap_or_default().chars().take(WORD_CHARS_MAX).collect()
+    let word = word.unwrap_or_default();
+    word[..word.floor_char_boundary(WORD_BYTES_MAX)].to_owned()
 }
 
 fn tokens(usage: &Usage) -> UsageTokens {

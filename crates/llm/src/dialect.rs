@@ -181,6 +181,14 @@ impl UpstreamFault {
         Self::new(code_of(status, &[&message]), message, Some(status))
     }
 
+    /// Whether a refusal is about an account without credit or quota, and not about the key itself.
+    pub fn is_out_of_credit(&self) -> bool {
+        const WORDS: [&str; 3] = ["insufficient_quota", "billing", "credit balance"];
+        let words = [self.provider_code.as_deref(), self.provider_type.as_deref(), Some(self.message.as_str())];
+        let said = words.into_iter().flatten().any(|word| WORDS.iter().any(|piece| word.to_ascii_lowercase().contains(piece)));
+        self.code == Code::UpstreamAuthentication && (self.status == Some(402) || said)
+    }
+
     /// The fault for the caller. `provider` is the catalog id of who said it, `attempts` counts all tries so far.
     pub fn into_fault(self, provider: &str, attempts: u32) -> Fault {
         let detail = domain::fault::UpstreamDetail {

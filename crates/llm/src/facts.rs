@@ -50,9 +50,7 @@ impl Facts {
     }
 
     fn guess_openai(name: &str) -> Self {
-        let o_series = name.starts_with('o') && name.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
-        let gpt5 = number_after(name, "gpt-").is_some_and(|major| major >= 5) && !name.contains("chat");
-        if o_series || gpt5 {
+        if openai_reasoner(name) {
             return Self { reasoning: ReasoningStyle::Effort, sampling: false, ..Self::plain() };
         }
         let thinks = ["gpt-oss", "grok-3-mini", "grok-4", "deepseek-v3", "qwen3", "magistral"].iter().any(|stem| name.contains(stem));
@@ -80,6 +78,13 @@ impl Facts {
         };
         Self { reasoning, tool_ids: major >= 3, top_k: true, ..Self::plain() }
     }
+}
+
+/// One of OpenAI's reasoning models: they take no sampling parameters, and know the output limit only by its newer name.
+pub fn openai_reasoner(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let o_series = name.starts_with('o') && name.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+    o_series || number_after(name, "gpt-").is_some_and(|major| major >= 5) && !name.contains("chat")
 }
 
 /// `claude-3-7-sonnet-20250219` → (3, 7); `claude-opus-4-5` and `claude-opus-4.5` → (4, 5). Dates are not versions.

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use domain::{Code, Fault};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Where a value stands, as a chain up to the root; rendered only when something is wrong.
@@ -193,16 +194,50 @@ pub(crate) fn whole_number(value: &Value) -> Option<u64> {
     })
 }
 
+/// Reads a count where it lies, without making a tree of it.
+struct Count;
+
+impl<'de> Visitor<'de> for Count {
+    type Value = Option<u64>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a count")
+    }
+    fn visit_u64<E>(self, count: u64) -> Result<Option<u64>, E> {
+        Ok(Some(count))
+    }
+    fn visit_i64<E>(self, count: i64) -> Result<Option<u64>, E> {
+        Ok(u64::try_from(count).ok())
+    }
+    fn visit_f64<E>(self, count: f64) -> Result<Option<u64>, E> {
+        Ok(count.to_string().parse().ok())
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Option<u64>, E> {
+        Ok(None)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Option<u64>, E> {
+        Ok(None)
+    }
+    fn visit_unit<E>(self) -> Result<Option<u64>, E> {
+        Ok(None)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<u64>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<u64>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
 /// A count that a provider reports: anything but a whole number counts as 0, so that no answer is lost over it.
 pub(crate) fn count<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
-    let value: Option<Value> = serde::Deserialize::deserialize(from)?;
-    Ok(value.as_ref().and_then(whole_number).unwrap_or(0))
+    Ok(maybe_count(from)?.unwrap_or(0))
 }
 
 /// The same where absence matters.
 pub(crate) fn maybe_count<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    let value: Option<Value> = serde::Deserialize::deserialize(from)?;
-    Ok(value.as_ref().and_then(whole_number))
+    from.deserialize_any(Count)
 }
 
 fn kind_of(value: &Value) -> &'static str {

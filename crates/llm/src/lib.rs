@@ -29,5 +29,5 @@ mod schema;
 
 pub use chat::{ChatCall, ChatDelta, ChatReply};
 pub use dialect::{Bill, CallPath, Codec, Dialect, Outgoing, StreamEnd, StreamHead, StreamReader, StreamWriter, Target, UpstreamFault};
-pub use facts::{Facts, ReasoningStyle};
+pub use facts::{Facts, ReasoningStyle, openai_reasoner};
 pub use restore::Restore;

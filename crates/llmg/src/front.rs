@@ -3,25 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
 use catalog::Catalog;
 use control::{Front, KeyAnswer, KeyCheck, KeyQuestion};
 use domain::NanoUsd;
 use gateway::probe::{Probe, Probed};
+use seal::MasterKey;
 use service::Config;
-
-use crate::instance::Instance;
 
 /// What the first organization of an instance begins with when its person signs up; `llmg bootstrap` grants the same.
 const STARTER_CREDIT_USD: i32 = 5;
 
 /// `at` is where browsers come in; without it nobody does.
-pub(crate) fn control_settings(
-    config: &Config,
-    instance: &Instance,
-    catalog: Catalog,
-    at: Option<SocketAddr>,
-) -> anyhow::Result<control::Settings> {
+pub(crate) fn control_settings(config: &Config, master_key: Arc<MasterKey>, catalog: Catalog, at: Option<SocketAddr>) -> control::Settings {
     let front = at.map(|at| Front::of(config.public_url.as_deref(), config.tls_cert.is_some(), at)).unwrap_or_default();
     if at.is_some() && !front.is_open() {
         tracing::warn!(
@@ -29,15 +22,15 @@ pub(crate) fn control_settings(
              that begins with https://, or listen on a loopback address"
         );
     }
-    Ok(control::Settings {
+    control::Settings {
         signup: config.signup,
         front,
         starter_credit: NanoUsd::from_usd(STARTER_CREDIT_USD),
         catalog: Arc::new(catalog),
-        master_key: Some(Arc::new(instance.master_key(config).context("get the master key")?)),
+        master_key: Some(master_key),
         key_check: key_check(config),
         plain_providers: config.private_upstreams_allowed(),
-    })
+    }
 }
 
 /// By asking the provider, through the gateway's guarded dialler.

@@ -31,7 +31,8 @@ impl Instance {
         private_folder(&data_dir).map_err(|e| {
             ConfigError::new("settings", "data_dir", format!("{}: {e}", data_dir.display()), "name a folder that this process may write to")
         })?;
-        let url = config.database_url.clone().unwrap_or_else(|| format!("sqlite://{}", data_dir.join("llmg.db").display()));
+        let embedded = || format!("sqlite://{}", data_dir.join("llmg.db").display());
+        let url = config.database_url.as_ref().map_or_else(embedded, |url| url.expose().clone());
         let db = Db::open(&url, store::OpenOptions::default()).await.context("open the relational store")?;
         db.migrate().await.context("migrate the relational store")?;
         let analytics = Analytics::open(&data_dir.join("analytics.db"), ANALYTICS_READERS_MAX).await.context("open the analytics store")?;

@@ -1,4 +1,5 @@
-//! What providers produced for calls whose gateway died, beyond what customers are billed: carried by us, to the unit.
+//! What providers produced for calls whose gateway died, beyond what customers are billed: carried by us, to the unit. What
+//! they produced on an organization's own key is on that organization's account there, and no loss of ours.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +8,7 @@ use domain::{NanoUsd, OrgScope, OrganizationId, RequestId, UnixMicros};
 use events::{Orphan, ReadError};
 use proto::usage::v1::Rates;
 use serde::{Deserialize, Serialize};
-use store::{CrashLoss, Db, StoreError};
+use store::{CrashLoss, Db, StoreError, UsedMode};
 use uuid::Uuid;
 
 /// One request of a provider's own statement.
@@ -37,7 +38,7 @@ pub fn statement_parse(text: &str) -> Result<Vec<StatementLine>, CrashLossError>
 /// What a statement meant for the crash-loss account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct CrashLossReport {
-    /// Calls whose gateway died.
+    /// Calls on the platform's keys whose gateway died.
     pub orphans: u64,
     /// Of these, posted now (a loss may be zero).
     pub posted: u64,
@@ -88,7 +89,7 @@ pub async fn crash_loss_from_statement(
 ) -> Result<CrashLossReport, CrashLossError> {
     let produced = produced(statement);
     let mut report = CrashLossReport::default();
-    for orphan in events::orphans_list(events_dir)? {
+    for orphan in events::orphans_list(events_dir)?.into_iter().filter(is_ours) {
         report.orphans += 1;
         let Some((scope, request)) = identify(&orphan) else { continue };
         let Some(&(input, output)) = produced.get(&request) else {
@@ -109,6 +110,12 @@ pub async fn crash_loss_from_statement(
         report.loss_nano_usd = report.loss_nano_usd.saturating_add(loss.amount.0);
     }
     Ok(report)
+}
+
+/// The platform's key was used, so that the provider bills us.
+fn is_ours(orphan: &Orphan) -> bool {
+    let used_mode = orphan.intent.facts.as_ref().map_or("", |facts| &facts.used_mode);
+    UsedMode::parse(used_mode) != Some(UsedMode::ApiKeys)
 }
 
 /// Tokens by call. Lines about requests of others are passed over.

@@ -8,6 +8,17 @@ use domain::{Code, Fault, UnixMicros};
 /// Limit: candidates of one plan, as many as a call makes attempts.
 pub const CANDIDATES_MAX: usize = 3;
 
+/// Whose keys a call may use: what its plan says when there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// The operator's.
+    Platform,
+    /// The organization's own.
+    Own,
+    /// The organization's own or else the operator's.
+    Either,
+}
+
 /// What is known of the outside when a plan is made.
 pub trait Surroundings {
     /// A credential and an address for this provider are there.
@@ -29,7 +40,7 @@ pub struct Plan {
 ///
 /// Catalog order (the maker's own provider, then by price), those that are cooling last: a cooling one is still better
 /// than none.
-pub fn plan(resolved: &Resolved<'_>, around: &impl Surroundings, now: UnixMicros) -> Result<Plan, Fault> {
+pub fn plan(resolved: &Resolved<'_>, around: &impl Surroundings, keys: Keys, now: UnixMicros) -> Result<Plan, Fault> {
     let model = resolved.model;
     if !model.mode.is_text() {
         return Err(Fault::new(
@@ -41,7 +52,7 @@ pub fn plan(resolved: &Resolved<'_>, around: &impl Surroundings, now: UnixMicros
     let callable: Vec<&Arc<Deployment>> =
         resolved.deployments().filter(|d| d.provider.is_callable() && around.is_available(&d.provider)).collect();
     if callable.is_empty() {
-        return Err(unavailable(resolved));
+        return Err(unavailable(resolved, keys));
     }
     let mut candidates: Vec<Arc<Deployment>> = callable.into_iter().filter(|d| fits(resolved.variant, d, now)).map(Arc::clone).collect();
     if candidates.is_empty() {
@@ -63,26 +74,28 @@ fn fits(variant: Option<Variant>, deployment: &Deployment, now: UnixMicros) -> b
     variant != Some(Variant::Free) || deployment.price_at(now).is_some_and(|version| version.price.is_free())
 }
 
-fn unavailable(resolved: &Resolved<'_>) -> Fault {
+fn unavailable(resolved: &Resolved<'_>, keys: Keys) -> Fault {
     let mut providers: Vec<&str> = resolved.deployments().filter(|d| d.provider.is_callable()).map(|d| &*d.provider.id).collect();
     providers.dedup();
     let id = &resolved.model.id;
-    match providers.first() {
-        Some(first) => {
-            let variable = first.to_ascii_uppercase().replace('-', "_");
-            let list = providers.iter().take(4).map(|p| format!("`{p}`")).collect::<Vec<_>>().join(", ");
-            Fault::new(
-                Code::ProviderNotConfigured,
-                format!("no provider of `{id}` has a key on this instance (it is served by {list}); the operator sets, for example, LLMG_PROVIDER_{variable}_API_KEY"),
-            )
-            .param("model")
-        }
-        None => Fault::new(
-            Code::ProviderNotConfigured,
-            format!("no provider of `{id}` can be called by this version of llmg; choose another model from /v1/models"),
-        )
-        .param("model"),
-    }
+    let Some(first) = providers.first() else {
+        let say = format!("no provider of `{id}` can be called by this version of llmg; choose another model from /v1/models");
+        return Fault::new(Code::ProviderNotConfigured, say).param("model");
+    };
+    let variable = first.to_ascii_uppercase().replace('-', "_");
+    let list = providers.iter().take(4).map(|p| format!("`{p}`")).collect::<Vec<_>>().join(", ");
+    let operator = format!("the operator sets, for example, LLMG_PROVIDER_{variable}_API_KEY");
+    let own = format!("add one of `{first}`, for example, under Provider keys");
+    let say = match keys {
+        Keys::Platform => format!("no provider of `{id}` has a key on this instance (it is served by {list}); {operator}"),
+        Keys::Own => format!(
+            "this project runs on the organization's own provider keys only, and none that is switched on is of a provider of `{id}` (it is served by {list}); {own}, or set the project's mode to hybrid or credits"
+        ),
+        Keys::Either => format!(
+            "neither the organization nor this instance has a key of a provider of `{id}` (it is served by {list}); {own}, or {operator}"
+        ),
+    };
+    Fault::new(Code::ProviderNotConfigured, say).param("model")
 }
 
 #[cfg(test)]
@@ -108,7 +121,7 @@ mod tests {
         let catalog = Catalog::builtin().unwrap();
         let resolved = catalog.resolve(id).unwrap();
         // 2100-01-01: after every price's first day.
-        plan(&resolved, around, UnixMicros(4_102_444_800_000_000))
+        plan(&resolved, around, Keys::Platform, UnixMicros(4_102_444_800_000_000))
             .map(|plan| plan.candidates.iter().map(|d| d.provider.id.to_string()).collect())
             .map_err(|fault| fault.code())
     }
@@ -127,7 +140,11 @@ mod tests {
         let none = Around { available: &[], cooling: &[] };
         assert_eq!(order("gpt-4o", &none), Err(Code::ProviderNotConfigured));
         let catalog = Catalog::builtin().unwrap();
-        let fault = plan(&catalog.resolve("gpt-4o").unwrap(), &none, UnixMicros(0)).unwrap_err();
-        assert!(fault.say().contains("LLMG_PROVIDER_OPENAI_API_KEY"), "{}", fault.say());
+        let say = |keys| plan(&catalog.resolve("gpt-4o").unwrap(), &none, keys, UnixMicros(0)).unwrap_err().say().to_owned();
+        assert!(say(Keys::Platform).contains("LLMG_PROVIDER_OPENAI_API_KEY"), "{}", say(Keys::Platform));
+        let own = say(Keys::Own);
+        assert!(own.contains("own provider keys") && own.contains("`openai`") && !own.contains("LLMG_"), "the operator cannot help: {own}");
+        let either = say(Keys::Either);
+        assert!(either.contains("Provider keys") && either.contains("LLMG_PROVIDER_OPENAI_API_KEY"), "{either}");
     }
 }

@@ -96,9 +96,9 @@ pub struct Config {
     pub trusted_proxies: Vec<String>,
     /// Who may sign up.
     pub signup: Signup,
-    /// Unset: SQLite.
-    #[serde(deserialize_with = "optional")]
-    pub database_url: Option<String>,
+    /// Unset: SQLite. It may hold a password.
+    #[serde(deserialize_with = "optional_secret")]
+    pub database_url: Option<Secret<String>>,
     /// Unset: in process.
     #[serde(deserialize_with = "optional")]
     pub redis_url: Option<String>,
@@ -203,7 +203,6 @@ impl Config {
             ("redis_url", self.redis_url.is_some()),
             ("kafka_brokers", self.kafka_brokers.is_some()),
             ("clickhouse_url", self.clickhouse_url.is_some()),
-            ("database_url", self.database_url.as_deref().is_some_and(|url| !url.starts_with("sqlite:"))),
         ];
         if let Some((name, _)) = later.iter().find(|(_, set)| *set) {
             return Err(ConfigError::new(place(file, env, name), *name, "this version runs on the embedded default only", "unset it"));
@@ -223,6 +222,11 @@ impl Config {
         if let Some((id, _)) = self.providers.iter().find(|(_, p)| p.base_url.as_deref().is_some_and(url_wrong)) {
             let field = format!("providers.{id}.base_url");
             return Err(ConfigError::new(place(file, env, &field), &field, "not a URL", "write it as http://… or https://…"));
+        }
+        let known =
+            |url: &Secret<String>| ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme));
+        if self.database_url.as_ref().is_some_and(|url| !known(url)) {
+            return Err(refusal(file, env, "database_url", "begins with neither postgres:// nor sqlite:"));
         }
         let hex = |key: &Secret<String>| key.expose().len() == 64 && key.expose().bytes().all(|b| b.is_ascii_hexdigit());
         if self.master_key.as_ref().is_some_and(|k| !hex(k)) {

@@ -85,12 +85,37 @@ impl<T> Act<T> for Result<T, sqlx::Error> {
 /// lowest byte.
 const SQLITE_PASSING: [i32; 4] = [5, 6, 13, 14];
 
+/// PostgreSQL's classes for "connection lost", "rolled back for another's sake" (40), "out of resources" (53), "stopped by
+/// an operator, a shutdown or a time limit" (57), and its code for "waited too long for a lock".
+const POSTGRES_PASSING: [&str; 5] = ["08", "40", "53", "57", "55P03"];
+
 fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(refusal) => {
-            refusal.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| SQLITE_PASSING.contains(&(code & 0xff)))
-        }
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+        sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| is_passing(&code)),
         _ => false,
+    }
+}
+
+/// PostgreSQL's codes have five letters; SQLite's are numbers of at most four digits.
+fn is_passing(code: &str) -> bool {
+    if code.len() == 5 {
+        return POSTGRES_PASSING.iter().any(|class| code.starts_with(class));
+    }
+    code.parse::<i32>().is_ok_and(|code| SQLITE_PASSING.contains(&(code & 0xff)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_passing;
+
+    #[test]
+    fn what_passes_is_told_from_what_stays_wrong() {
+        for code in ["5", "261", "6", "13", "14", "08006", "40001", "40P01", "53300", "57P01", "57P03", "57014", "55P03"] {
+            assert!(is_passing(code), "{code}");
+        }
+        for code in ["1", "19", "2067", "1555", "23505", "23503", "42601", "42P01", "22003", "25P02", "P0001", "55000"] {
+            assert!(!is_passing(code), "{code}");
+        }
     }
 }

@@ -12,9 +12,25 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (4, "provider_key", include_str!("../../../migrations/sqlite/0004_provider_key.sql")),
 ];
 
+const POSTGRES: &[(i64, &str, &str)] = &[
+    (1, "directory", include_str!("../../../migrations/postgres/0001_directory.sql")),
+    (2, "ledger", include_str!("../../../migrations/postgres/0002_ledger.sql")),
+    (3, "session", include_str!("../../../migrations/postgres/0003_session.sql")),
+    (4, "provider_key", include_str!("../../../migrations/postgres/0004_provider_key.sql")),
+];
+
 /// All steps for SQLite.
 pub(crate) fn sqlite() -> Migrator {
-    let steps = SQLITE
+    migrator(SQLITE)
+}
+
+/// All steps for PostgreSQL. The migrator takes a lock, so that services that start at once run them once.
+pub(crate) fn postgres() -> Migrator {
+    migrator(POSTGRES)
+}
+
+fn migrator(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let steps = steps
         .iter()
         .map(|&(version, name, sql)| Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false));
     Migrator::with_migrations(steps.collect())
@@ -22,15 +38,17 @@ pub(crate) fn sqlite() -> Migrator {
 
 #[cfg(test)]
 mod tests {
-    use super::SQLITE;
+    use super::{POSTGRES, SQLITE};
 
     #[test]
-    fn every_file_of_the_folder_is_embedded() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/sqlite");
-        let mut files: Vec<String> =
-            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-        files.sort();
-        let embedded: Vec<String> = SQLITE.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
-        assert_eq!(files, embedded);
+    fn every_file_of_the_folders_is_embedded() {
+        for (folder, steps) in [("sqlite", SQLITE), ("postgres", POSTGRES)] {
+            let folder = format!("{}/../../migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
+            let mut files: Vec<String> =
+                std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            files.sort();
+            let embedded: Vec<String> = steps.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
+            assert_eq!(files, embedded);
+        }
     }
 }

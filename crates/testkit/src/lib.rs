@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a broken test shall stop where it broke")]
 
+pub mod postgres;
+
 use sqlx::Connection;
 
 /// Runs one statement on a store's database, for rows that no function of the store makes yet.

@@ -423,9 +423,31 @@ export interface paths {
         /**
          * Usage by time and group
          * @description Sums of calls by the hour of their start. A range that begins or ends within an hour includes that whole hour; the
-         *     answer says which range it covers.
+         *     answer says which range it covers. At most 10,000 rows. Hours of calls that are filtered by another property than they
+         *     are grouped by are answered for at most 8 days.
          */
         get: operations["usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Usage as a table
+         * @description The same rows as CSV (RFC 4180), with a header. A text that a spreadsheet would run as a formula has an apostrophe in
+         *     front.
+         */
+        get: operations["usage_csv"];
         put?: never;
         post?: never;
         delete?: never;
@@ -589,7 +611,7 @@ export interface components {
         /** @description One attempt at a provider. */
         AttemptOut: {
             /**
-             * @description `platform` or `own`.
+             * @description Whose key was used: `platform`, or the id of the organization's own one.
              * @default
              */
             credential: string;
@@ -1254,6 +1276,16 @@ export interface components {
              */
             duration_ms_mean?: number | null;
             /**
+             * Format: int32
+             * @description Half of the calls took this many milliseconds or less. Percentiles are at most 3.2 % away from a call's true time.
+             */
+            duration_ms_p50?: number | null;
+            /**
+             * Format: int32
+             * @description 95 of 100 calls took this many milliseconds or less.
+             */
+            duration_ms_p95?: number | null;
+            /**
              * Format: int64
              * @description Calls whose usage the gateway counted because the provider did not say.
              */
@@ -1268,6 +1300,16 @@ export interface components {
              * @description Mean time to the first token in milliseconds, over the calls that had one.
              */
             first_token_ms_mean?: number | null;
+            /**
+             * Format: int32
+             * @description Half of the calls that had a first token had it after this many milliseconds or less.
+             */
+            first_token_ms_p50?: number | null;
+            /**
+             * Format: int32
+             * @description 95 of 100 calls that had a first token had it after this many milliseconds or less.
+             */
+            first_token_ms_p95?: number | null;
             /**
              * Format: int64
              * @description Calls whose gateway died; billed to the last progress.
@@ -1771,6 +1813,16 @@ export interface operations {
                 outcome?: "settled" | "voided" | "orphaned";
                 /** @description Answered with a status of 400 or above, or not. */
                 failed?: boolean;
+                /**
+                 * @description Answered with this status.
+                 * @example 429
+                 */
+                http_status?: number;
+                /**
+                 * @description Answered with this error code.
+                 * @example rate_limit_exceeded
+                 */
+                error_code?: string;
                 /** @description Whether it was answered from the cache. */
                 cache?: "miss" | "hit" | "off";
                 /** @description The caller's user. */
@@ -2095,6 +2147,22 @@ export interface operations {
                 bucket?: "hour" | "day" | "none";
                 /** @description What buckets are split by. Default: `none`. */
                 group_by?: "none" | "model" | "provider" | "project" | "api_key" | "used_mode";
+                /** @description Calls of this project. */
+                project_id?: string;
+                /** @description Calls of this API key. */
+                api_key_id?: string;
+                /**
+                 * @description Calls that this model answered.
+                 * @example gpt-4o
+                 */
+                model?: string;
+                /**
+                 * @description Calls that this provider answered.
+                 * @example openai
+                 */
+                provider?: string;
+                /** @description Calls that this paid for. */
+                used_mode?: "credits" | "api-keys";
             };
             header?: never;
             path?: never;
@@ -2109,6 +2177,58 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UsageOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    usage_csv: {
+        parameters: {
+            query?: {
+                /**
+                 * @description First moment, RFC 3339 or a date (midnight UTC). Default: 30 days before `to`.
+                 * @example 2026-11-01
+                 */
+                from?: string;
+                /**
+                 * @description First moment after the range, RFC 3339 or a date (midnight UTC). Default: now.
+                 * @example 2026-12-01T00:00:00Z
+                 */
+                to?: string;
+                /** @description How long a bucket is. Default: `day`. */
+                bucket?: "hour" | "day" | "none";
+                /** @description What buckets are split by. Default: `none`. */
+                group_by?: "none" | "model" | "provider" | "project" | "api_key" | "used_mode";
+                /** @description Calls of this project. */
+                project_id?: string;
+                /** @description Calls of this API key. */
+                api_key_id?: string;
+                /**
+                 * @description Calls that this model answered.
+                 * @example gpt-4o
+                 */
+                model?: string;
+                /**
+                 * @description Calls that this provider answered.
+                 * @example openai
+                 */
+                provider?: string;
+                /** @description Calls that this paid for. */
+                used_mode?: "credits" | "api-keys";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was used. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             default: components["responses"]["Refused"];

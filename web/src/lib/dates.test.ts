@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { bucketStarts, dayRange, defaultBucket, formatAgo, formatBucket, presetRange, previousRange } from "./dates";
+import {
+  bucketsOf,
+  bucketStarts,
+  dayRange,
+  defaultBucket,
+  formatAgo,
+  formatBucket,
+  presetRange,
+  previousRange,
+} from "./dates";
 
 const NOW = Date.parse("2026-11-21T02:30:00Z");
 
@@ -13,6 +22,11 @@ describe("ranges", () => {
     expect(dayRange("2026-11-01", "2026-11-01")).toEqual({ from: "2026-11-01T00:00:00Z", to: "2026-11-02T00:00:00Z" });
     expect(dayRange("2026-11-02", "2026-11-01")).toBeNull();
     expect(dayRange("2026-02-xx", "2026-11-01")).toBeNull();
+  });
+
+  it("are cut into hours when they are short", () => {
+    expect(bucketsOf(presetRange("7d", NOW))).toEqual(["hour", "day"]);
+    expect(bucketsOf(presetRange("30d", NOW))).toEqual(["day"]);
   });
 
   it("are compared with as long a time before", () => {

@@ -49,6 +49,11 @@ export function defaultBucket(range: Range): Bucket {
   return Date.parse(range.to) - Date.parse(range.from) <= 3 * DAY ? "hour" : "day";
 }
 
+/** Hours of a longer range, by model, would be more than the API answers with, and more bars than a chart can show. */
+export function bucketsOf(range: Range): readonly Bucket[] {
+  return Date.parse(range.to) - Date.parse(range.from) <= 8 * DAY ? ["hour", "day"] : ["day"];
+}
+
 /** The beginnings of all buckets of a range. At most a thousand. */
 export function bucketStarts(range: Range, bucket: Bucket): string[] {
   const step = bucket === "hour" ? HOUR : DAY;

@@ -29,7 +29,14 @@ function row(bucket_start: string, group: string, calls: number, nano: number): 
       estimated: 0,
       searches: 0,
     },
-    ...{ cost_nano_usd: nano, cost_usd: "0", charged_nano_usd: nano, charged_usd: "0", duration_ms_mean: 100 },
+    ...{
+      cost_nano_usd: nano,
+      cost_usd: "0",
+      charged_nano_usd: nano,
+      charged_usd: "0",
+      duration_ms_mean: 90,
+      duration_ms_p95: 100,
+    },
   };
 }
 
@@ -52,7 +59,7 @@ it("has a point for every bucket, also for those that the answer leaves out", ()
   expect(points.map((point) => point.values.a)).toEqual([5, 0, 7]);
 });
 
-it("has a gap where a mean has nothing to be a mean of", () => {
+it("has a gap where there is nothing to take a percentile of", () => {
   const { points } = chartPoints(usage([row(DAY1, "a", 1, 5)]), "latency", String);
   expect(points.map((point) => point.values.a)).toEqual([100, null, null]);
 });

@@ -10,12 +10,12 @@ export const failureRate = (sums: Sums) => (sums.calls === 0 ? 0 : sums.failed /
 
 interface MetricShape {
   name: string;
-  /** The figure as it is counted; null when there was nothing to take a mean of. */
+  /** The figure as it is counted; null when there was nothing to take a percentile of. */
   of: (sums: Sums) => number | null;
   /** As the chart draws it. */
   drawn: (value: number) => number;
   text: (value: number) => string;
-  /** Parts add up to the whole, so they can stand on each other; means and rates cannot. */
+  /** Parts add up to the whole, so they can stand on each other; percentiles and rates cannot. */
   adds: boolean;
 }
 
@@ -30,8 +30,8 @@ export const METRIC_SHAPES: Record<Metric, MetricShape> = {
   calls: { name: "Calls", of: (s) => s.calls, drawn: (v) => v, text: formatCompact, adds: true },
   tokens: { name: "Tokens", of: tokensOf, drawn: (v) => v, text: formatCompact, adds: true },
   latency: {
-    name: "Mean latency",
-    of: (s) => s.duration_ms_mean ?? null,
+    name: "Latency p95",
+    of: (s) => s.duration_ms_p95 ?? null,
     drawn: (v) => v,
     text: formatMs,
     adds: false,
@@ -77,7 +77,7 @@ export function chartPoints(
   const bucket: Bucket = usage.bucket === "hour" ? "hour" : "day";
   const { top, rest } = topGroups(usage.rows, metric);
   const series: Series[] = top.map((id) => ({ id, name: nameOf(id) }));
-  // Means of several groups cannot be added up, so the rest is only drawn where it can.
+  // Percentiles of several groups cannot be added up, so the rest is only drawn where it can.
   if (rest.size > 0 && shape.adds) series.push({ id: OTHER, name: `Other (${rest.size})` });
   const empty = shape.adds ? 0 : null;
   const points = new Map<string, ChartPoint>(
@@ -111,7 +111,11 @@ export const USAGE_CSV_HEADER = [
   "cached_input_tokens",
   "output_tokens",
   "duration_ms_mean",
+  "duration_ms_p50",
+  "duration_ms_p95",
   "first_token_ms_mean",
+  "first_token_ms_p50",
+  "first_token_ms_p95",
   "cost_usd",
   "charged_usd",
 ];
@@ -127,7 +131,11 @@ export function usageCsvRow(row: UsageRow, nameOf: (group: string) => string) {
     row.tokens.cached_input,
     row.tokens.output,
     row.duration_ms_mean,
+    row.duration_ms_p50,
+    row.duration_ms_p95,
     row.first_token_ms_mean,
+    row.first_token_ms_p50,
+    row.first_token_ms_p95,
     row.cost_usd,
     row.charged_usd,
   ];

@@ -4,7 +4,7 @@ import { ChartNoAxesColumn, Download } from "lucide-react";
 import { lazy, Suspense, useMemo } from "react";
 import { usageQuery, type Usage } from "@/api/queries";
 import { csv, download } from "@/lib/csv";
-import { defaultBucket, formatBucket, previousRange, type Bucket } from "@/lib/dates";
+import { bucketsOf, defaultBucket, formatBucket, previousRange, type Bucket } from "@/lib/dates";
 import { formatCompact } from "@/lib/numbers";
 import { GROUPS, METRICS, type Group, type Metric, type UsageSearch } from "@/lib/search";
 import { chartPoints, METRIC_SHAPES, OTHER, USAGE_CSV_HEADER, usageCsvRow, type Series } from "@/lib/usage";
@@ -21,7 +21,6 @@ import { Segments } from "@/ui/segments";
 import { Bone, Empty, Loaded } from "@/ui/states";
 
 const Chart = lazy(() => import("@/ui/chart"));
-const BUCKETS = ["hour", "day"] as const;
 const BUCKET_NAMES = { hour: "Hourly", day: "Daily" };
 
 const AXES: Record<Metric, (drawn: number) => string> = {
@@ -107,7 +106,8 @@ export function UsagePage() {
   const metric = search.metric ?? "spend";
   const group: Group = search.group ?? "model";
   const rangeKey = rangeOf(search, now, "30d");
-  const bucket = search.bucket ?? defaultBucket(rangeKey);
+  const buckets = bucketsOf(rangeKey);
+  const bucket = buckets.find((entry) => entry === search.bucket) ?? defaultBucket(rangeKey);
   const over = useQuery(usageQuery({ ...rangeKey, bucket, group_by: group }));
   const sums = useQuery(usageQuery({ ...rangeKey, bucket: "none", group_by: group }));
   const before = useQuery(usageQuery({ ...previousRange(rangeKey), bucket: "none", group_by: "none" }));
@@ -179,7 +179,7 @@ export function UsagePage() {
                     <Segments
                       label="Length of a bar"
                       value={bucket}
-                      options={BUCKETS}
+                      options={buckets}
                       names={BUCKET_NAMES}
                       onChange={(next) => set({ bucket: next })}
                     />

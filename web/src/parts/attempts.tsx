@@ -17,7 +17,7 @@ function Line({ attempt, number, before, total }: { attempt: Attempt; number: nu
           <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
             <span className="sr-only">{`Attempt ${number}, ${failed ? "failed" : "succeeded"}:`}</span>
             <span className="font-medium wrap-anywhere">{`${attempt.provider}/${attempt.model}`}</span>
-            {attempt.credential === "own" && <Badge>Own key</Badge>}
+            {attempt.credential.startsWith("pkey_") && <Badge>Own key</Badge>}
           </p>
           <p className="mt-0.5 text-sm text-ink-3">
             {failed ? <code className="font-mono text-bad">{code}</code> : "Answered"}

@@ -14,9 +14,10 @@ function note(metric: Metric, sums: Sums): string {
     case "tokens":
       return `${formatCompact(sums.tokens.input)} in, ${formatCompact(sums.tokens.output)} out`;
     case "latency":
-      return sums.first_token_ms_mean == null
-        ? "No streamed calls"
-        : `${formatMs(sums.first_token_ms_mean)} to first token`;
+      if (sums.duration_ms_p50 == null) return "No calls";
+      return sums.first_token_ms_p95 == null
+        ? `${formatMs(sums.duration_ms_p50)} median`
+        : `${formatMs(sums.duration_ms_p50)} median, first token p95 ${formatMs(sums.first_token_ms_p95)}`;
     case "cache":
       return `${formatCompact(sums.cache_hits)} hits`;
   }

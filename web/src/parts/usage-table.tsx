@@ -75,11 +75,11 @@ export function UsageTable({ rows, group, groupName, nameOf, range }: Props) {
       { id: "tokens", header: "Tokens", right: true, sortBy: tokensOf, cell: (row) => formatCompact(tokensOf(row)) },
       {
         id: "latency",
-        header: "Latency",
+        header: "Latency p95",
         right: true,
         from: "md",
-        sortBy: (row) => row.duration_ms_mean ?? 0,
-        cell: (row) => (row.duration_ms_mean == null ? "–" : formatMs(row.duration_ms_mean)),
+        sortBy: (row) => row.duration_ms_p95 ?? 0,
+        cell: (row) => (row.duration_ms_p95 == null ? "–" : formatMs(row.duration_ms_p95)),
       },
       {
         id: "cache",

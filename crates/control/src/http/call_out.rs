@@ -120,7 +120,7 @@ pub(super) struct AttemptOut {
     /// Ours; empty when it succeeded.
     error_code: String,
     duration_ms: u32,
-    /// `platform` or `own`.
+    /// Whose key was used: `platform`, or the id of the organization's own one.
     credential: String,
 }
 

@@ -30,6 +30,16 @@ pub(super) enum UsedModeIn {
     ApiKeys,
 }
 
+impl UsedModeIn {
+    /// As stored.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Credits => "credits",
+            Self::ApiKeys => "api-keys",
+        }
+    }
+}
+
 /// Whether a call was answered from the cache.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +80,12 @@ pub(super) struct CallsQuery {
     outcome: Option<Outcome>,
     /// Answered with a status of 400 or above, or not.
     failed: Option<bool>,
+    /// Answered with this status.
+    #[param(minimum = 100, maximum = 599, example = 429)]
+    http_status: Option<u32>,
+    /// Answered with this error code.
+    #[param(example = "rate_limit_exceeded")]
+    error_code: Option<String>,
     /// Whether it was answered from the cache.
     #[param(inline)]
     cache: Option<CacheIn>,
@@ -141,12 +157,11 @@ fn filter(query: CallsQuery) -> Result<CallFilter, Fault> {
         api_key: input::id("api_key_id", query.api_key_id.as_deref())?,
         model: query.model,
         provider: query.provider,
-        used_mode: query.used_mode.map(|mode| match mode {
-            UsedModeIn::Credits => "credits".to_owned(),
-            UsedModeIn::ApiKeys => "api-keys".to_owned(),
-        }),
+        used_mode: query.used_mode.map(|mode| mode.as_str().to_owned()),
         outcome: query.outcome.map(CallOutcome::from),
         failed: query.failed,
+        http_status: query.http_status,
+        error_code: query.error_code,
         cache: query.cache.map(|cache| match cache {
             CacheIn::Miss => "miss".to_owned(),
             CacheIn::Hit => "hit".to_owned(),

@@ -18,6 +18,7 @@ mod projects;
 mod provider_keys;
 mod sessions;
 mod usage;
+mod usage_csv;
 
 use std::sync::Arc;
 
@@ -59,6 +60,7 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(sessions::session_list))
         .routes(routes!(sessions::session_revoke))
         .routes(routes!(usage::usage_get))
+        .routes(routes!(usage::usage_csv))
         .routes(routes!(calls::call_list))
         .routes(routes!(calls::call_get))
         .routes(routes!(credits::credits_get))

@@ -1,19 +1,23 @@
-//! `/api/v1/usage`.
+//! `/api/v1/usage` and `/api/v1/usage.csv`.
 
 use std::sync::Arc;
 
-use analytics::{GroupBy, Sums, TimeRange, UsageRow};
+use analytics::{Bucket, Figures, GroupBy, TimeRange, UsageAnswer, UsageFilter, UsageQuestion, UsageRow};
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderName;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use domain::Fault;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Control;
 use crate::app::caller::Management;
-use crate::app::usage::{Span, UsageAnswer};
+use crate::http::calls::UsedModeIn;
 use crate::http::edge::Refused;
 use crate::http::input::{self, Params};
 use crate::http::output::{self, TokensOut};
+use crate::http::usage_csv;
 
 /// Without `from`, the range is this long.
 const USUAL_RANGE_SECONDS: i64 = 30 * 24 * 3_600;
@@ -68,6 +72,19 @@ pub(super) struct UsageQuery {
     #[param(inline)]
     #[serde(default)]
     group_by: GroupIn,
+    /// Calls of this project.
+    project_id: Option<String>,
+    /// Calls of this API key.
+    api_key_id: Option<String>,
+    /// Calls that this model answered.
+    #[param(example = "gpt-4o")]
+    model: Option<String>,
+    /// Calls that this provider answered.
+    #[param(example = "openai")]
+    provider: Option<String>,
+    /// Calls that this paid for.
+    #[param(inline)]
+    used_mode: Option<UsedModeIn>,
 }
 
 /// Sums over calls. Money: `cost` is the provider's price whoever pays; `charged` was taken from credits.
@@ -96,6 +113,14 @@ pub(super) struct SumsOut {
     duration_ms_mean: Option<u64>,
     /// Mean time to the first token in milliseconds, over the calls that had one.
     first_token_ms_mean: Option<u64>,
+    /// Half of the calls took this many milliseconds or less. Percentiles are at most 3.2 % away from a call's true time.
+    duration_ms_p50: Option<u32>,
+    /// 95 of 100 calls took this many milliseconds or less.
+    duration_ms_p95: Option<u32>,
+    /// Half of the calls that had a first token had it after this many milliseconds or less.
+    first_token_ms_p50: Option<u32>,
+    /// 95 of 100 calls that had a first token had it after this many milliseconds or less.
+    first_token_ms_p95: Option<u32>,
     /// Mean time that the gateway itself took, in microseconds.
     overhead_us_mean: Option<u64>,
     /// In nano-USD (10⁻⁹ USD).
@@ -145,7 +170,8 @@ pub(super) struct UsageOut {
 /// Usage by time and group
 ///
 /// Sums of calls by the hour of their start. A range that begins or ends within an hour includes that whole hour; the
-/// answer says which range it covers.
+/// answer says which range it covers. At most 10,000 rows. Hours of calls that are filtered by another property than they
+/// are grouped by are answered for at most 8 days.
 #[utoipa::path(get, path = "/api/v1/usage", tag = "Usage", params(UsageQuery),
     responses((status = 200, description = "What was used.", body = UsageOut)))]
 pub(super) async fn usage_get(
@@ -153,15 +179,45 @@ pub(super) async fn usage_get(
     State(control): State<Arc<Control>>,
     Params(query): Params<UsageQuery>,
 ) -> Result<Json<UsageOut>, Refused> {
+    let answer = control.usage(&who, &question(&query)?).await?;
+    Ok(Json(usage_out(&query, &answer)))
+}
+
+/// Usage as a table
+///
+/// The same rows as CSV (RFC 4180), with a header. A text that a spreadsheet would run as a formula has an apostrophe in
+/// front.
+#[utoipa::path(get, path = "/api/v1/usage.csv", tag = "Usage", params(UsageQuery),
+    responses((status = 200, description = "What was used.", body = String, content_type = "text/csv")))]
+pub(super) async fn usage_csv(
+    who: Management,
+    State(control): State<Arc<Control>>,
+    Params(query): Params<UsageQuery>,
+) -> Result<([(HeaderName, &'static str); 2], String), Refused> {
+    let answer = control.usage(&who, &question(&query)?).await?;
+    let headers = [(CONTENT_TYPE, "text/csv; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"usage.csv\"")];
+    Ok((headers, usage_csv::table(&answer.rows)))
+}
+
+fn question(query: &UsageQuery) -> Result<UsageQuestion, Fault> {
     let to = input::time("to", query.to.as_deref())?.unwrap_or_else(service::clock::now);
     let from = input::time("from", query.from.as_deref())?.unwrap_or_else(|| to.plus_seconds(-USUAL_RANGE_SECONDS));
-    let span = match query.bucket {
-        BucketIn::Hour => Span::Hour,
-        BucketIn::Day => Span::Day,
-        BucketIn::None => Span::Whole,
-    };
-    let answer = control.usage(&who, TimeRange { from, to }, span, group(query.group_by)).await?;
-    Ok(Json(usage_out(&query, answer)))
+    Ok(UsageQuestion {
+        range: TimeRange { from, to },
+        bucket: match query.bucket {
+            BucketIn::Hour => Bucket::Hour,
+            BucketIn::Day => Bucket::Day,
+            BucketIn::None => Bucket::Whole,
+        },
+        group_by: group(query.group_by),
+        filter: UsageFilter {
+            project: input::id("project_id", query.project_id.as_deref())?,
+            api_key: input::id("api_key_id", query.api_key_id.as_deref())?,
+            model: query.model.clone(),
+            provider: query.provider.clone(),
+            used_mode: query.used_mode.map(|mode| mode.as_str().to_owned()),
+        },
+    })
 }
 
 const fn group(by: GroupIn) -> GroupBy {
@@ -175,7 +231,7 @@ const fn group(by: GroupIn) -> GroupBy {
     }
 }
 
-fn usage_out(query: &UsageQuery, answer: UsageAnswer) -> UsageOut {
+fn usage_out(query: &UsageQuery, answer: &UsageAnswer) -> UsageOut {
     UsageOut {
         from: output::time(answer.range.from),
         to: output::time(answer.range.to),
@@ -188,12 +244,12 @@ fn usage_out(query: &UsageQuery, answer: UsageAnswer) -> UsageOut {
 
 impl From<&UsageRow> for UsageRowOut {
     fn from(row: &UsageRow) -> Self {
-        Self { bucket_start: output::time(row.bucket), group: output::some(&row.group), sums: SumsOut::from(&row.sums) }
+        Self { bucket_start: output::time(row.bucket), group: output::some(&row.group), sums: SumsOut::from(&row.figures) }
     }
 }
 
-impl From<&Sums> for SumsOut {
-    fn from(sums: &Sums) -> Self {
+impl From<&Figures> for SumsOut {
+    fn from(Figures { sums, duration, first_token }: &Figures) -> Self {
         Self {
             calls: sums.calls,
             settled: sums.settled,
@@ -207,6 +263,10 @@ impl From<&Sums> for SumsOut {
             searches: sums.usage.searches,
             duration_ms_mean: sums.duration_ms.checked_div(sums.calls),
             first_token_ms_mean: sums.first_token_ms.checked_div(sums.first_tokens),
+            duration_ms_p50: duration.map(|of| of.p50_ms),
+            duration_ms_p95: duration.map(|of| of.p95_ms),
+            first_token_ms_p50: first_token.map(|of| of.p50_ms),
+            first_token_ms_p95: first_token.map(|of| of.p95_ms),
             overhead_us_mean: sums.overhead_us.checked_div(sums.calls),
             cost_nano_usd: sums.cost.0,
             cost_usd: sums.cost.to_string(),

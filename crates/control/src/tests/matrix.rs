@@ -59,6 +59,7 @@ const LINES: &[Line] = &[
     ("GET", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
     ("DELETE", "/api/v1/auth/sessions/{id}", Needs::Person, Thing::Session, None, 204),
     ("GET", "/api/v1/usage", Needs::Member, Thing::Nothing, None, 200),
+    ("GET", "/api/v1/usage.csv", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/calls", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/calls/{id}", Needs::Member, Thing::Call, None, 200),
     ("GET", "/api/v1/credits", Needs::Member, Thing::Nothing, None, 200),

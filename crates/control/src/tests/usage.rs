@@ -45,6 +45,10 @@ async fn totals_add_up_in_tokens_and_money() {
         ("charged_nano_usd", 2_200),
         ("duration_ms_mean", 900),
         ("first_token_ms_mean", 250),
+        ("duration_ms_p50", 911),
+        ("duration_ms_p95", 911),
+        ("first_token_ms_p50", 251),
+        ("first_token_ms_p95", 251),
     ] {
         assert_eq!(totals[field], value, "{field}");
     }
@@ -74,6 +78,58 @@ async fn buckets_and_groups_split_the_same_calls() {
 }
 
 #[tokio::test]
+async fn filters_choose_the_calls() {
+    let world = used().await;
+    let first = "2025-10-09T00:00:00Z".to_owned();
+    for (query, calls) in [
+        ("model=gpt-4o".to_owned(), 2),
+        ("provider=anthropic".to_owned(), 1),
+        ("provider=anthropic&model=gpt-4o".to_owned(), 0),
+        ("used_mode=credits".to_owned(), 3),
+        ("used_mode=api-keys".to_owned(), 0),
+        (format!("project_id={}", world.first.project), 3),
+        (format!("api_key_id=key_{:032x}&model=gpt-4o", 9), 0),
+    ] {
+        let found = rows(&world, &format!("bucket=none&{query}")).await;
+        assert_eq!(found.iter().map(|row| row.2).sum::<u64>(), calls, "{query}");
+    }
+    assert_eq!(rows(&world, "bucket=none&model=gpt-4o&group_by=provider").await, [(first.clone(), json!("openai"), 2)]);
+    // Hours of filtered calls read the most, so their range is short.
+    let long = "from=2025-10-01&to=2025-10-11&bucket=hour&provider=openai";
+    world.get(&format!("/api/v1/usage?{long}&group_by=model")).await.refused(400, "invalid_request");
+    assert_eq!(world.get(&format!("/api/v1/usage?{long}&group_by=provider")).await.ok(200)["totals"]["calls"], 2);
+}
+
+#[tokio::test]
+async fn the_table_has_the_same_figures() {
+    let world = used().await;
+    let query = "from=2025-10-09&to=2025-10-11&group_by=model";
+    let reply = world.get(&format!("/api/v1/usage.csv?{query}")).await;
+    assert_eq!(reply.headers["content-type"], "text/csv; charset=utf-8");
+    assert_eq!(reply.headers["content-disposition"], "attachment; filename=\"usage.csv\"");
+    let lines: Vec<Vec<&str>> = reply.text.trim_end().split("\r\n").map(|line| line.split(',').collect()).collect();
+    let answer = world.get(&format!("/api/v1/usage?{query}")).await.ok(200);
+    let shown = answer["rows"].as_array().unwrap();
+    assert_eq!(lines.len(), 1 + shown.len());
+    for (line, row) in lines[1..].iter().zip(shown) {
+        assert_eq!(line.len(), lines[0].len());
+        for (name, cell) in lines[0].iter().zip(line) {
+            let field = match name.strip_suffix("_tokens") {
+                Some(class) => &row["tokens"][class],
+                None => &row[*name],
+            };
+            let text = match field {
+                Value::Null => String::new(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            assert_eq!(*cell, text, "{name}");
+        }
+    }
+    world.get("/api/v1/usage.csv?group_by=tag").await.refused(400, "invalid_request");
+}
+
+#[tokio::test]
 async fn the_usual_range_is_the_last_thirty_days() {
     let world = used().await;
     let answer = world.get("/api/v1/usage").await.ok(200);
@@ -92,6 +148,8 @@ async fn senseless_questions_are_refused_by_parameter() {
         ("from=2025-10-10&to=2025-10-10", "from"),
         ("bucket=week", "bucket"),
         ("group_by=tag", "group_by"),
+        ("project_id=1", "project_id"),
+        ("used_mode=hybrid", "used_mode"),
         ("groupby=model", "groupby"),
         ("bucket=day&bucket=hour", "bucket"),
     ] {

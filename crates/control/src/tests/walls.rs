@@ -23,6 +23,7 @@ async fn a_second_organization_sees_nothing_of_the_first() {
     for path in [
         "/api/v1/usage?from=2025-10-09&to=2025-10-10&bucket=none&group_by=project".to_owned(),
         "/api/v1/usage?from=2025-10-09&to=2025-10-10&group_by=api_key".to_owned(),
+        "/api/v1/usage.csv?from=2025-10-09&to=2025-10-10&group_by=api_key".to_owned(),
         "/api/v1/calls".to_owned(),
         format!("/api/v1/calls?project_id={}", world.first.project),
         format!("/api/v1/calls?api_key_id={}", world.first.api_key_id),

@@ -2,28 +2,32 @@
 
 use std::sync::Arc;
 
-use catalog::{Deployment, Model};
+use catalog::{Deployment, Model, Provider};
 use domain::{Code, Fault, PicoUsdPerUnit, UnixMicros};
 use http::{HeaderMap, Response};
 use serde_json::{Value, json};
+use store::ProjectMode;
 
 use super::{caller, reply};
 use crate::body::Body;
 use crate::credentials::Credentials;
+use crate::directory::Caller;
 use crate::gateway::Gateway;
+use crate::own_keys::OwnKeys;
 
 impl Gateway {
-    /// Models that have a provider here. Open to all; a key that is sent must be good, and narrows the list.
+    /// Models that have a provider here for the caller: by the platform's keys, its organization's own ones or both, as its
+    /// project's mode says. Open to all (on the platform's keys); a key that is sent must be good, and narrows the list.
     pub(super) async fn models(&self, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
         let now = service::clock::now();
-        let allowed = self.allowed(headers, now).await?;
-        let (catalog, credentials) = (self.catalog.load(), self.credentials.load());
+        let reach = self.reach(headers, now).await?;
+        let catalog = self.catalog.load();
         let data: Vec<Value> = catalog
             .models()
             .iter()
-            .filter(|model| allowed.as_ref().is_none_or(|ids| ids.iter().any(|id| **id == *model.id)))
-            .filter(|model| model.deployments.iter().any(|d| credentials.of(&d.provider).is_some()))
-            .map(|model| document(model, &credentials, now))
+            .filter(|model| reach.allows(model))
+            .filter(|model| model.deployments.iter().any(|d| reach.has(&d.provider)))
+            .map(|model| document(model, &reach, now))
             .collect();
         Ok(reply::json(&json!({ "object": "list", "data": data })))
     }
@@ -31,24 +35,51 @@ impl Gateway {
     /// One model of the catalog, whether or not it can be called here.
     pub(super) async fn model(&self, name: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
         let now = service::clock::now();
-        self.allowed(headers, now).await?;
+        let reach = self.reach(headers, now).await?;
         let catalog = self.catalog.load();
         match catalog.resolve(name) {
-            Ok(resolved) => Ok(reply::json(&document(resolved.model, &self.credentials.load(), now))),
+            Ok(resolved) => Ok(reply::json(&document(resolved.model, &reach, now))),
             Err(error) => Err(Fault::new(Code::NotFound, format!("{error}; GET /v1/models lists what can be called")).param("model")),
         }
     }
 
-    async fn allowed(&self, headers: &HeaderMap, now: UnixMicros) -> Result<Option<Vec<String>>, Fault> {
-        match caller::presented(headers)? {
-            Some(key) => Ok(self.directory.resolve(key, now).await?.allowed_models.clone()),
-            None => Ok(None),
-        }
+    async fn reach(&self, headers: &HeaderMap, now: UnixMicros) -> Result<Reach, Fault> {
+        let caller = match caller::presented(headers)? {
+            Some(key) => Some(self.directory.resolve(key, now).await?),
+            None => None,
+        };
+        let mode = caller.as_ref().map_or(ProjectMode::Credits, |caller| caller.mode);
+        let own = match &caller {
+            Some(caller) if mode != ProjectMode::Credits => Some(self.directory.own_keys(caller.scope).await?),
+            _ => None,
+        };
+        let platform = (mode != ProjectMode::ApiKeys).then(|| self.credentials.load_full());
+        Ok(Reach { caller, platform, own })
     }
 }
 
-fn document(model: &Arc<Model>, credentials: &Credentials, now: UnixMicros) -> Value {
-    let providers: Vec<Value> = model.deployments.iter().map(|d| deployment(model, d, credentials, now)).collect();
+/// What a caller can call.
+struct Reach {
+    /// None: nobody said who asks.
+    caller: Option<Arc<Caller>>,
+    platform: Option<Arc<Credentials>>,
+    own: Option<Arc<OwnKeys>>,
+}
+
+impl Reach {
+    fn allows(&self, model: &Model) -> bool {
+        let allowed = self.caller.as_ref().and_then(|caller| caller.allowed_models.as_ref());
+        allowed.is_none_or(|ids| ids.iter().any(|id| **id == *model.id))
+    }
+
+    fn has(&self, provider: &Provider) -> bool {
+        let own = self.own.as_ref().is_some_and(|keys| provider.is_callable() && keys.has(provider));
+        own || self.platform.as_ref().is_some_and(|credentials| credentials.of(provider).is_some())
+    }
+}
+
+fn document(model: &Arc<Model>, reach: &Reach, now: UnixMicros) -> Value {
+    let providers: Vec<Value> = model.deployments.iter().map(|d| deployment(model, d, reach, now)).collect();
     let created = model.deployments.first().and_then(|d| d.prices.first()).map_or(0, |price| price.effective_from.seconds());
     json!({
         "id": &*model.id,
@@ -67,7 +98,7 @@ fn document(model: &Arc<Model>, credentials: &Credentials, now: UnixMicros) -> V
     })
 }
 
-fn deployment(model: &Model, deployment: &Deployment, credentials: &Credentials, now: UnixMicros) -> Value {
+fn deployment(model: &Model, deployment: &Deployment, reach: &Reach, now: UnixMicros) -> Value {
     let pricing = deployment.price_at(now).map(|version| {
         let rates = &version.price.rates;
         json!({
@@ -87,7 +118,7 @@ fn deployment(model: &Model, deployment: &Deployment, credentials: &Credentials,
         "provider": &*deployment.provider.id,
         "model": &*deployment.upstream,
         "region": deployment.region.as_deref(),
-        "available": credentials.of(&deployment.provider).is_some(),
+        "available": reach.has(&deployment.provider),
         "context_window": model.context_window_at(deployment),
         "max_output_tokens": model.max_output_at(deployment),
         "pricing": pricing,

@@ -12,7 +12,7 @@ use domain::{Code, Fault, NanoUsd, Usage};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use llm::passthrough::StreamPass;
-use llm::{Bill, Dialect, StreamHead};
+use llm::{Bill, Dialect, StreamHead, UpstreamFault};
 use tokio::time::Sleep;
 
 use crate::admit::STREAM_STEP_TOKENS;
@@ -265,7 +265,11 @@ impl StreamBody {
                 pushed.err()
             }
         };
-        said.map_or(Ok(()), |said| Err(outward(said, self.provider())))
+        said.map_or(Ok(()), |said| Err(self.outward(said)))
+    }
+
+    fn outward(&self, said: UpstreamFault) -> Fault {
+        self.open.candidate.as_ref().map_or_else(|| Fault::internal("read a stream", "no candidate"), |c| outward(said, c))
     }
 
     fn provider(&self) -> &str {
@@ -386,7 +390,7 @@ impl StreamBody {
         match said {
             None => self.end(),
             Some(said) => {
-                let fault = outward(said, self.provider());
+                let fault = self.outward(said);
                 self.fail(fault);
             }
         }

@@ -1,6 +1,8 @@
 //! The only place that opens a socket toward a provider.
 
 mod dial;
+#[cfg(test)]
+mod dial_tests;
 
 use std::time::Duration;
 
@@ -55,15 +57,15 @@ impl Down {
 
 impl Upstream {
     pub(crate) fn new(limits: Limits, allow_private: bool) -> Self {
+        Self::over(Dialler::new(limits.connect, allow_private), limits)
+    }
+
+    fn over(dialler: Dialler, limits: Limits) -> Self {
         let connector = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider());
         let connector = match connector {
-            Ok(builder) => builder.https_or_http().enable_all_versions().wrap_connector(Dialler::new(limits.connect, allow_private)),
+            Ok(builder) => builder.https_or_http().enable_all_versions().wrap_connector(dialler),
             // The provider's default versions always suit the provider.
-            Err(_) => HttpsConnectorBuilder::new()
-                .with_webpki_roots()
-                .https_or_http()
-                .enable_all_versions()
-                .wrap_connector(Dialler::new(limits.connect, allow_private)),
+            Err(_) => HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_all_versions().wrap_connector(dialler),
         };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

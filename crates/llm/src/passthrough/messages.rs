@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::text::Text;
+
 /// Parts that are not text: their tokens are not bounded by their bytes in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Media {
@@ -64,10 +66,10 @@ impl<'de> Visitor<'de> for Message<'_> {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut has_role = false;
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            match name.as_ref() {
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            match &*name {
                 "role" => {
-                    map.next_value::<Cow<'de, str>>()?;
+                    map.next_value::<Text<'de>>()?;
                     has_role = true;
                 }
                 "content" => map.next_value_seed(Content(self.0))?,

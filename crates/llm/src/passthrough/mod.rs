@@ -8,6 +8,7 @@ mod messages;
 mod request;
 mod response;
 mod stream;
+mod text;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::messages::{Media, Messages};
+use super::text::Text;
 
 /// What the gateway acts on in a chat request, and where it stands.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ struct Wire<'a> {
     max_tokens: Option<&'a RawValue>,
     max_completion_tokens: Option<&'a RawValue>,
     n: Option<u64>,
-    user: Option<Cow<'a, str>>,
+    user: Option<Text<'a>>,
     unpriced: Option<String>,
 }
 
@@ -93,10 +94,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wire<'de>, A::Error> {
                 let mut wire = Wire::default();
                 let mut seen = 0u32;
-                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+                while let Some(name) = map.next_key::<Text<'de>>()? {
                     if let Some(at) = known(&name)? {
                         if seen & (1 << at) != 0 {
-                            return Err(A::Error::custom(format!("{DUPLICATE}{name}`")));
+                            return Err(A::Error::custom(format!("{DUPLICATE}{}`", &*name)));
                         }
                         seen |= 1 << at;
                     }
@@ -142,7 +143,7 @@ impl<'de> Wire<'de> {
                 }
             }
             "service_tier" => {
-                let tier = map.next_value::<Option<Cow<'de, str>>>()?;
+                let tier = map.next_value::<Option<Text<'de>>>()?;
                 if !matches!(tier.as_deref(), None | Some("auto" | "default" | "standard")) {
                     self.unpriced = Some(name.to_owned());
                 }
@@ -161,7 +162,7 @@ impl<'de> Wire<'de> {
 #[derive(Deserialize)]
 struct ToolPeek<'a> {
     #[serde(borrow, default, rename = "type")]
-    kind: Option<Cow<'a, str>>,
+    kind: Option<Text<'a>>,
 }
 
 /// True when a refusal by [`peek`] is about a member that comes twice or in another spelling of case: then no other
@@ -215,7 +216,7 @@ pub fn peek(body: &[u8]) -> Result<Peek, serde_json::Error> {
         max_tokens,
         n: wire.n.unwrap_or(1),
         media,
-        user: wire.user.map(Cow::into_owned),
+        user: wire.user.map(|text| text.0.into_owned()),
         unpriced: wire.unpriced,
         model_at: span(text, model_raw),
         stream_options_at: wire.stream_options.map(|raw| span(text, raw)),
@@ -404,8 +405,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::with_capacity(12);
-                while let Some(member) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
-                    members.push(member);
+                while let Some((name, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                    members.push((name.0, value));
                 }
                 Ok(Members(members))
             }

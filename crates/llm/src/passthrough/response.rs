@@ -8,6 +8,8 @@ use domain::{NanoUsd, Usage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::text::Text;
+
 /// What the gateway records of an answer.
 #[derive(Debug, Default)]
 pub struct Answer<'a> {
@@ -23,7 +25,7 @@ pub struct Answer<'a> {
 #[derive(Deserialize)]
 struct Wire<'a> {
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Text<'a>>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -33,7 +35,7 @@ struct Wire<'a> {
 #[derive(Deserialize)]
 struct Choice<'a> {
     #[serde(borrow, default)]
-    finish_reason: Option<Cow<'a, str>>,
+    finish_reason: Option<Text<'a>>,
 }
 
 /// Reads a usage object; `None` when it is not one, or says nothing (null, negative, empty, all zero).
@@ -52,8 +54,8 @@ impl<'a> Answer<'a> {
             let start = (raw.get().as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
             start..start + raw.get().len()
         });
-        let finish = wire.choices.into_iter().next().and_then(|c| c.finish_reason);
-        Ok(Self { id: wire.id, usage, finish, usage_at })
+        let finish = wire.choices.into_iter().next().and_then(|c| c.finish_reason).map(|text| text.0);
+        Ok(Self { id: wire.id.map(|text| text.0), usage, finish, usage_at })
     }
 }
 

@@ -1,7 +1,5 @@
 //! An OpenAI chat stream: each event is looked at where it lies and forwarded untouched.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use domain::{NanoUsd, Usage};
 use memchr::memmem;
@@ -10,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::response;
+use super::text::Text;
 
 /// What one event (the bytes up to and with its blank line) is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,24 +43,27 @@ pub struct StreamScan {
     in_word: bool,
 }
 
+/// A chunk whose deltas are read as `D`.
 #[derive(Deserialize)]
-struct Chunk<'a> {
+#[serde(bound(deserialize = "D: Deserialize<'de>"))]
+struct Chunk<'a, D> {
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Text<'a>>,
     #[serde(borrow, default)]
-    choices: Vec<Choice<'a>>,
+    choices: Vec<Choice<'a, D>>,
     #[serde(borrow, default)]
-    usage: Option<&'a serde_json::value::RawValue>,
+    usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    error: Option<&'a serde_json::value::RawValue>,
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Choice<'a> {
+#[serde(bound(deserialize = "D: Deserialize<'de>"))]
+struct Choice<'a, D> {
+    #[serde(default)]
+    delta: Option<D>,
     #[serde(borrow, default)]
-    delta: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    finish_reason: Option<Cow<'a, str>>,
+    finish_reason: Option<Text<'a>>,
 }
 
 /// What is counted as it is. A delta with any other member (audio, images, legacy calls, what a provider invents) does
@@ -72,13 +74,13 @@ struct Delta<'a> {
     #[serde(default, rename = "role")]
     _role: IgnoredAny,
     #[serde(borrow, default)]
-    content: Option<Cow<'a, str>>,
+    content: Option<Text<'a>>,
     #[serde(borrow, default)]
-    reasoning_content: Option<Cow<'a, str>>,
+    reasoning_content: Option<Text<'a>>,
     #[serde(borrow, default)]
-    reasoning: Option<Cow<'a, str>>,
+    reasoning: Option<Text<'a>>,
     #[serde(borrow, default)]
-    refusal: Option<Cow<'a, str>>,
+    refusal: Option<Text<'a>>,
     #[serde(borrow, default)]
     tool_calls: Option<Vec<ToolCall<'a>>>,
 }
@@ -100,9 +102,9 @@ struct ToolCall<'a> {
 #[serde(deny_unknown_fields)]
 struct Function<'a> {
     #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
+    name: Option<Text<'a>>,
     #[serde(borrow, default)]
-    arguments: Option<Cow<'a, str>>,
+    arguments: Option<Text<'a>>,
 }
 
 impl StreamScan {
@@ -114,36 +116,49 @@ impl StreamScan {
         if data.is_empty() {
             return EventKind::Other;
         }
-        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
-            if serde_json::from_slice::<IgnoredAny>(data).is_err() {
-                return EventKind::Broken;
-            }
-            self.unknown(data.len());
-            return EventKind::Other;
-        };
+        let Ok(text) = std::str::from_utf8(data) else { return EventKind::Broken };
+        // Nearly every event reads at once. One with a delta of another shape is read again, its deltas apart.
+        if let Ok(chunk) = serde_json::from_str::<Chunk<'_, Delta<'_>>>(text) {
+            return self.chunk(chunk, Self::delta);
+        }
+        if let Ok(chunk) = serde_json::from_str::<Chunk<'_, &RawValue>>(text) {
+            return self.chunk(chunk, Self::raw_delta);
+        }
+        if serde_json::from_str::<IgnoredAny>(text).is_err() {
+            return EventKind::Broken;
+        }
+        self.unknown(data.len());
+        EventKind::Other
+    }
+
+    fn chunk<D>(&mut self, chunk: Chunk<'_, D>, read: impl Fn(&mut Self, &D)) -> EventKind {
         if chunk.error.is_some() {
             return EventKind::Error;
         }
         if self.id.is_none() {
-            self.id = chunk.id.map(Cow::into_owned);
+            self.id = chunk.id.map(|id| id.0.into_owned());
         }
         let empty = chunk.choices.is_empty();
         for choice in chunk.choices {
             if let Some(delta) = choice.delta {
-                match serde_json::from_str::<Option<Delta<'_>>>(delta.get()) {
-                    Ok(Some(delta)) => self.delta(&delta),
-                    Ok(None) => {}
-                    Err(_) => self.unknown(delta.get().len()),
-                }
+                read(self, &delta);
             }
             if let Some(finish) = choice.finish_reason {
-                self.finish = Some(finish.into_owned());
+                self.finish = Some(finish.0.into_owned());
             }
         }
         let usage = chunk.usage.and_then(|raw| response::usage_of(raw.get()));
         let usage_only = empty && usage.is_some();
         self.usage = usage.or(self.usage);
         if usage_only { EventKind::UsageOnly } else { EventKind::Content }
+    }
+
+    fn raw_delta(&mut self, delta: &&RawValue) {
+        match serde_json::from_str::<Option<Delta<'_>>>(delta.get()) {
+            Ok(Some(delta)) => self.delta(&delta),
+            Ok(None) => {}
+            Err(_) => self.unknown(delta.get().len()),
+        }
     }
 
     fn delta(&mut self, delta: &Delta<'_>) {

@@ -12,21 +12,25 @@ mod random;
 mod world;
 
 macro_rules! contract {
-    ($backend:ident => $open:path; $($file:ident: $($test:ident)*;)*) => {
+    ($($file:ident: $($test:ident)*;)*) => {
+        contract! { @ sqlite $($($file $test)*)* }
+        contract! { @ postgres $($($file $test)*)* }
+    };
+    (@ $backend:ident $($file:ident $test:ident)*) => {
         mod $backend {
-            $($(
+            $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    let world = $open().await;
+                    let world = super::world::$backend().await;
                     Box::pin(super::$file::$test(world.db.clone())).await;
                     world.close().await;
                 }
-            )*)*
+            )*
         }
     };
 }
 
-contract! { sqlite => super::world::sqlite;
+contract! {
     directory:
         a_bootstrap_makes_everything_once
         bootstraps_at_once_make_one_instance

@@ -17,7 +17,7 @@ pub const NOW: UnixMicros = UnixMicros(1_760_000_000_000_000);
 
 pub struct World {
     pub db: Db,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl World {
@@ -29,7 +29,16 @@ impl World {
 pub async fn sqlite() -> World {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("llmg.db").display());
-    let db = Db::open(&url, OpenOptions { acquire_timeout: std::time::Duration::from_secs(60), ..OpenOptions::default() }).await.unwrap();
+    open(&url, Some(folder)).await
+}
+
+pub async fn postgres() -> World {
+    open(&testkit::postgres::database().await, None).await
+}
+
+async fn open(url: &str, folder: Option<tempfile::TempDir>) -> World {
+    let options = OpenOptions { acquire_timeout: std::time::Duration::from_secs(60), ..OpenOptions::default() };
+    let db = Db::open(url, options).await.unwrap();
     db.migrate().await.unwrap();
     World { db, _folder: folder }
 }
