@@ -95,10 +95,10 @@ def run(*args, env=None, cwd=None, timeout=60):
     return subprocess.run([BIN, *args], capture_output=True, text=True, cwd=cwd, env=clean_env(env), timeout=timeout)
 
 
-def node(script, **ask):
+def node(script, *, timeout=60, **ask):
     """Runs a Node script of tests/e2e with a JSON argument and reads the JSON that it prints."""
     done = subprocess.run(
-        ["node", script, json.dumps(ask)], capture_output=True, text=True, cwd=E2E, env=clean_env(), timeout=60
+        ["node", script, json.dumps(ask)], capture_output=True, text=True, cwd=E2E, env=clean_env(), timeout=timeout
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

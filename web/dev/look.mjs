@@ -1,12 +1,10 @@
 // Opens every page in a real browser, in both themes and at two widths: screenshots, axe, and the console must be silent.
 //   npm run build && npm run look [-- part-of-a-name]
-import { createRequire } from "node:module";
 import { mkdir } from "node:fs/promises";
-import { chromium } from "playwright-core";
-import { server } from "./server.mjs";
+import { axe, isSerious, launch, opened, person, THEMES, widerBy, WIDTHS } from "./browser.mjs";
 import { calls } from "./fixtures.mjs";
+import { server } from "./server.mjs";
 
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const all = calls(new URLSearchParams("limit=200")).data;
 const rescued = all.find((call) => call.attempts.length > 1).id;
 const failed = all.find((call) => call.http_status >= 400).id;
@@ -142,10 +140,7 @@ const folder = new URL("../looks/", import.meta.url).pathname;
 await mkdir(folder, { recursive: true });
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const origin = `http://127.0.0.1:${server.address().port}`;
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-});
+const browser = await launch();
 
 let bad = 0;
 const complain = (name, text) => {
@@ -155,26 +150,13 @@ const complain = (name, text) => {
 
 async function look(entry, theme, width) {
   const name = `${entry.name}-${theme}-${width}`;
-  const context = await browser.newContext({
-    colorScheme: theme,
-    viewport: { width, height: width < 500 ? 844 : 900 },
-    timezoneId: "Europe/Zurich",
-    bypassCSP: false,
-  });
+  const context = await person(browser, { theme, width });
   const cookie = (key, value) => ({ name: key, value, url: origin });
   await context.addCookies([
     ...(entry.out ? [] : [cookie("fixture", "1")]),
     ...(entry.scenario ? [cookie("scenario", entry.scenario)] : []),
   ]);
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  const lines = [];
-  page.on("console", (message) => {
-    const network = message.text().startsWith("Failed to load resource");
-    if (["error", "warning"].includes(message.type()) && !(network && entry.quiet === false))
-      lines.push(message.text());
-  });
-  page.on("pageerror", (error) => lines.push(String(error)));
+  const { page, lines } = await opened(context);
   await page.goto(origin + entry.path);
   if (entry.busy) await page.waitForTimeout(800);
   else await page.waitForLoadState("networkidle").catch(() => undefined);
@@ -184,27 +166,21 @@ async function look(entry, theme, width) {
     complain(name, `could not act: ${String(error).split("\n")[0]}`);
   }
   await page.waitForTimeout(350);
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  const wider = await widerBy(page);
   if (wider > 0) complain(name, `${wider} px wider than the screen`);
   await page.screenshot({ path: `${folder}${name}.png`, fullPage: !entry.act });
-  // The policy holds for the page; the checker comes through the debugger, which it does not bind.
-  await page.evaluate(await (await import("node:fs/promises")).readFile(axe, "utf8"));
-  const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
-  for (const { id, impact, nodes } of violations) {
-    const line = `${impact} ${id}: ${nodes
-      .slice(0, 3)
-      .map((node) => `${node.target.join(" ")} [${node.any[0]?.message ?? node.all[0]?.message ?? ""}]`)
-      .join(" | ")}`;
-    if (["serious", "critical"].includes(impact)) complain(name, line);
-    else console.log(`${name}: (${line})`);
+  for (const [impact, text] of await axe(page)) {
+    if (isSerious(impact)) complain(name, `${impact} ${text}`);
+    else console.log(`${name}: (${impact} ${text})`);
   }
-  for (const line of lines) complain(name, `console: ${line}`);
+  const refused = (line) => line.startsWith("Failed to load resource") && entry.quiet === false;
+  for (const line of lines.filter((line) => !refused(line))) complain(name, `console: ${line}`);
   await context.close();
 }
 
 for (const entry of PAGES.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))) {
-  for (const width of entry.narrow ? [390] : [1440, 390]) {
-    for (const theme of ["light", "dark"]) await look(entry, theme, width);
+  for (const width of entry.narrow ? [390] : WIDTHS) {
+    for (const theme of THEMES) await look(entry, theme, width);
   }
 }
 await browser.close();

@@ -17,7 +17,7 @@ export function AuthLayout({ title, note, children, foot }: Props) {
   return (
     <div className="flex min-h-dvh flex-col bg-side">
       <header className="px-4 py-5 sm:px-8">
-        <Link to="/" aria-label="llmg, home" className="rounded-md">
+        <Link to="/" aria-label="llmg, home" className="inline-flex rounded-md">
           <Logo />
         </Link>
       </header>

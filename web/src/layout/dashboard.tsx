@@ -68,7 +68,7 @@ export function DashboardLayout() {
       </aside>
       <header className="sticky top-0 z-30 flex h-14 items-center gap-3 border-b border-line bg-canvas px-3 lg:hidden">
         <Sheet />
-        <Link to="/dashboard/usage" aria-label="llmg, usage" className="rounded-md">
+        <Link to="/dashboard/usage" aria-label="llmg, usage" className="inline-flex rounded-md">
           <Logo />
         </Link>
       </header>

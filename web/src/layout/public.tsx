@@ -31,7 +31,7 @@ export function PublicLayout() {
       <header className="border-b border-line">
         <div className="mx-auto flex h-16 max-w-6xl items-center justify-between gap-4 px-4 sm:px-8">
           <div className="flex items-center gap-8">
-            <Link to="/" aria-label="llmg, home" className="rounded-md">
+            <Link to="/" aria-label="llmg, home" className="inline-flex rounded-md">
               <Logo />
             </Link>
             <nav aria-label="Site" className="hidden items-center gap-6 text-ink-2 sm:flex">

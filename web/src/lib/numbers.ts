@@ -17,6 +17,7 @@ export function formatPercent(share: number): string {
 }
 
 export function formatMs(ms: number): string {
+  if (ms < 1) return "<1 ms";
   if (ms < 1000) return `${whole.format(Math.round(ms))} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;

@@ -10,6 +10,7 @@ import { useNow } from "@/lib/use-now";
 import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { Card, CardHead } from "@/ui/card";
+import { CopyButton } from "@/ui/copy";
 import { Page } from "@/ui/page";
 import { Bone, Loaded } from "@/ui/states";
 import { DataTable, type Column } from "@/ui/table";
@@ -25,18 +26,19 @@ function daysLeft(credits: Credits, charged: number, days: number): number | nul
 function Balance({ credits, week }: { credits: Credits; week: Usage | undefined }) {
   const days = week && daysLeft(credits, week.totals.charged_nano_usd, 7);
   const out = credits.credits_nano_usd + credits.leased_nano_usd <= 0;
+  const never = credits.spent_nano_usd === 0;
   return (
     <Card className="grid lg:grid-cols-[3fr_2fr]">
       <div className="p-5 sm:p-6">
         <h2 className="text-ink-2">Credit left</h2>
         <p className="num mt-1 flex flex-wrap items-center gap-3 text-3xl font-semibold">
           {formatUsd(credits.credits_nano_usd + credits.leased_nano_usd)}
-          {out && <Badge tone="bad">Spent</Badge>}
+          {out && <Badge tone="bad">{never ? "None yet" : "Spent"}</Badge>}
           {days != null && days < 3 && !out && <Badge tone="warn">Low</Badge>}
         </p>
         <p className="mt-2 max-w-md text-ink-2">
           {out
-            ? "Calls that credits pay for are refused with 402 until there is credit again."
+            ? "Calls that credits pay for are refused with 402 until there is credit."
             : days != null
               ? `Lasts about ${days < 1 ? "a day or less" : `${formatCompact(days)} ${days === 1 ? "day" : "days"}`} at the pace of the last 7 days.`
               : "Nothing was charged in the last 7 days."}
@@ -104,7 +106,7 @@ const COLUMNS: Column<UsageRow>[] = [
 export function CreditsPage() {
   const now = useNow();
   const credits = useQuery(creditsQuery);
-  const { user } = useSession();
+  const { user, organization_id } = useSession();
   const { data: week } = useQuery(usageQuery({ ...presetRange("7d", now), bucket: "none", group_by: "none" }));
   const month = useQuery(usageQuery({ ...presetRange("30d", now), bucket: "none", group_by: "model" }));
   return (
@@ -123,7 +125,11 @@ export function CreditsPage() {
         {(balance) => <Balance credits={balance} week={week} />}
       </Loaded>
       {!user.is_operator && (
-        <p className="mt-3 text-sm text-ink-3">Credit is granted by the operator of this instance.</p>
+        <p className="mt-3 text-sm text-ink-3">
+          Credit is granted by the operator of this instance, who needs your organization&apos;s id:{" "}
+          <code className="font-mono wrap-anywhere">{organization_id}</code>{" "}
+          <CopyButton text={organization_id} label="Copy organization id" />
+        </p>
       )}
       <Card className="mt-6">
         <CardHead

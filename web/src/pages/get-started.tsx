@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { Check, LoaderCircle, TriangleAlert } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { firstModel, modelsQuery } from "@/api/models";
-import { apiKeysQuery, creditsQuery, firstCallQuery, providerKeysQuery, type Call } from "@/api/queries";
+import { apiKeysQuery, creditsQuery, firstCallQuery, providerKeysQuery, type Call, type Credits } from "@/api/queries";
 import { may, useSession } from "@/api/session";
 import { LINK } from "@/layout/auth";
 import { formatAgo } from "@/lib/dates";
@@ -86,10 +86,14 @@ function CodeStep() {
   const chat = models.filter((entry) => entry.mode === "chat").map((entry) => entry.id);
   return (
     <>
-      <div className="mb-4 flex min-w-0 flex-wrap items-center gap-x-2 gap-y-1 text-ink-2">
+      <div className="mb-4 flex flex-wrap items-center gap-x-2 text-ink-2">
         Base URL
-        <code className="rounded-sm bg-sunken px-1.5 py-0.5 font-mono text-sm text-ink wrap-anywhere">{baseUrl}</code>
-        <CopyButton text={baseUrl} label="Copy base URL" />
+        <span className="flex min-w-0 items-center gap-2">
+          <code className="min-w-0 rounded-sm bg-sunken px-1.5 py-0.5 font-mono text-sm text-ink wrap-anywhere">
+            {baseUrl}
+          </code>
+          <CopyButton text={baseUrl} label="Copy base URL" />
+        </span>
       </div>
       <div className="mb-3 flex flex-wrap items-center justify-between gap-3">
         <Segments label="Language" value={language} options={LANGUAGES} names={LANGUAGE_NAMES} onChange={setLanguage} />
@@ -166,28 +170,67 @@ function Refused({ call }: { call: Call }) {
   );
 }
 
-/** Without credit or a key of one's own the first call can only be refused, so it is said before. */
-function NoFunds() {
-  const { data: credits } = useQuery(creditsQuery);
+/** True while every call would be refused: no credit, and no provider key of one's own. */
+function useNoFunds(): boolean {
+  // Somebody else grants credit, so it is asked for until it is there.
+  const { data: credits } = useQuery({
+    ...creditsQuery,
+    refetchInterval: (query) => (query.state.data && left(query.state.data) > 0 ? false : 5000),
+  });
   const { data: keys } = useQuery(providerKeysQuery);
-  const { user } = useSession();
-  if (!credits || credits.credits_nano_usd + credits.leased_nano_usd > 0 || keys?.length !== 0) return null;
+  return credits !== undefined && left(credits) <= 0 && keys?.length === 0;
+}
+
+const left = (credits: Credits) => credits.credits_nano_usd + credits.leased_nano_usd;
+
+/** Said before the call, because it could only be refused. */
+function NoFunds() {
+  const { user, organization_id } = useSession();
   return (
-    <p className="mb-4 rounded-lg border border-warn/40 bg-warn-soft px-4 py-3">
-      Your organization has no credit yet, so calls are refused.{" "}
-      {user.is_operator ? (
-        <Link to="/dashboard/operator" className={LINK}>
-          Grant credits
-        </Link>
-      ) : (
-        "Ask the operator of this instance for credit"
-      )}{" "}
-      or{" "}
-      <Link to="/dashboard/settings/provider-keys" className={LINK}>
-        add your own provider key
-      </Link>
-      .
-    </p>
+    <div className="mb-5 flex items-start gap-3 rounded-lg border border-warn/40 bg-warn-soft p-4 sm:p-5">
+      <TriangleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-warn" />
+      <div className="min-w-0">
+        <p className="font-medium">Your organization has no credit yet, so this call would be refused</p>
+        <ul className="mt-1 list-disc space-y-1 pl-4 text-ink-2">
+          {user.is_operator ? (
+            <li>
+              <Link to="/dashboard/operator" className={LINK}>
+                Grant credits
+              </Link>
+              , because you run this instance;
+            </li>
+          ) : (
+            <li>
+              ask the operator of this instance for credit, and name your organization:{" "}
+              <span className="inline-flex max-w-full items-center gap-1 align-bottom">
+                <code className="min-w-0 truncate rounded-sm bg-surface px-1.5 font-mono text-sm text-ink">
+                  {organization_id}
+                </code>
+                <CopyButton text={organization_id} label="Copy organization id" />
+              </span>
+            </li>
+          )}
+          <li>
+            or{" "}
+            <Link to="/dashboard/settings/provider-keys" className={LINK}>
+              add your own provider key
+            </Link>{" "}
+            and call a model of that provider.
+          </li>
+        </ul>
+      </div>
+    </div>
+  );
+}
+
+function Later() {
+  return (
+    <div className="rounded-lg border border-line bg-side p-4 sm:p-5">
+      <p className="font-medium">Nothing to wait for yet</p>
+      <p className="mt-0.5 text-ink-2">
+        With credit or a provider key the code above works. This page notices credit by itself.
+      </p>
+    </div>
   );
 }
 
@@ -208,6 +251,7 @@ export function GetStarted() {
   const { data: keys } = useQuery(apiKeysQuery);
   const { data: call } = useQuery(firstCallQuery);
   const arrived = call != null && call.http_status < 400;
+  const noFunds = useNoFunds() && !arrived;
   const hasKey = key !== null || (keys?.some((entry) => entry.status === "active") ?? false);
   return (
     <Page narrow title="Get started" note="Three steps from here to a call that is answered, paid and recorded.">
@@ -216,12 +260,12 @@ export function GetStarted() {
           <KeyStep />
         </Step>
         <Step number={2} done={arrived} title="Call a model">
-          <NoFunds />
+          {noFunds && <NoFunds />}
           <CodeStep />
         </Step>
         <Step number={3} done={arrived} title="See it arrive">
           <div role="status" aria-live="polite">
-            {arrived ? <Arrived call={call} /> : call ? <Refused call={call} /> : <Waiting />}
+            {arrived ? <Arrived call={call} /> : call ? <Refused call={call} /> : noFunds ? <Later /> : <Waiting />}
           </div>
         </Step>
       </ol>

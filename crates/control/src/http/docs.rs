@@ -55,7 +55,8 @@ fn html(document: &Value) -> String {
     add(
         &mut out,
         format_args!(
-            "<main><h1>{title}</h1><p class=\"soft\">version {version} · <a href=\"/api/openapi.json\">openapi.json</a></p><p>{about}</p>"
+            "<main><h1>{title}</h1><p class=\"soft\">version {version} · <a href=\"/api/openapi.json\">openapi.json</a></p>\
+             <p class=\"to-contents\"><a href=\"#contents\">Contents</a></p><p>{about}</p>"
         ),
     );
     for tag in &tags {
@@ -82,7 +83,7 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
 }
 
 fn navigation(out: &mut String, tags: &[&Value], operations: &[Operation<'_>]) {
-    out.push_str("<nav>");
+    out.push_str("<nav id=\"contents\" aria-label=\"Contents\">");
     for tag in tags {
         let name = text(&tag["name"]);
         add(out, format_args!("<h2>{}</h2>", escaped(name)));

@@ -83,6 +83,11 @@ impl Gateway {
         path.starts_with("/v1/") || path.starts_with("/v1beta/") || path == "/v1" || route(path) != Route::Unknown
     }
 
+    /// True for the path whose answer is a long list of what is there, and nothing of a call: it may be compressed.
+    pub fn only_lists(path: &str) -> bool {
+        path.ends_with("/models") && route(path) == Route::Models
+    }
+
     /// Answers one request.
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
@@ -199,6 +204,15 @@ mod tests {
         assert_eq!(route("/v1beta/models/gemini-2.5-pro:streamGenerateContent"), Route::Gemini { model: "gemini-2.5-pro", stream: true });
         for path in ["/", "/v1", "/v1/", "/v1/models/", "/v1x/models", "/api/v1/calls", "/v1/unknown"] {
             assert_eq!(route(path), Route::Unknown, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_the_list_of_models_only_lists() {
+        assert!(Gateway::only_lists("/v1/models") && Gateway::only_lists("/models"));
+        for path in ["/v1/chat/completions", "/v1/messages", "/v1/models/a/models", "/v1beta/models/gemini:generateContent", "/api/models"]
+        {
+            assert!(!Gateway::only_lists(path), "{path}");
         }
     }
 }

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use axum::response::Redirect;
-use axum::routing::get;
 use control::Control;
+use dashboard::Dashboard;
 use events::Journal;
 use gateway::{Gateway, Metrics, Parts, Settings};
 use hyper::service::service_fn;
@@ -22,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::say;
-use crate::edge::Edge;
+use crate::edge::{self, Edge};
 use crate::front;
 use crate::instance::{self, Instance};
 use crate::ops::{self, Ops};
@@ -85,11 +84,13 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
     let rest = rest(&config, roles, &ops, control);
     let mut servers = Vec::new();
     if let Some(listener) = ops_listener {
-        servers.push(tokio::spawn(run(listener, Edge::new(None, ops), &edge_stop)));
+        servers.push(tokio::spawn(run(listener, Edge::new(None, None, ops), &edge_stop)));
     }
     if let (Some(listener), Some(at)) = (listener, at) {
-        servers.push(tokio::spawn(run(listener, Edge::new(gateway, rest), &edge_stop)));
-        greet(&config, roles, at);
+        let dashboard = roles.control.then(dashboard);
+        greet(&config, roles, at, dashboard.as_ref().is_some_and(|dashboard| dashboard.is_built()));
+        servers.push(tokio::spawn(run(listener, Edge::new(gateway, dashboard, rest), &edge_stop)));
+        say(format_args!("llmg is ready on {}", url(&config, at)));
     } else {
         say("llmg metering is ready");
     }
@@ -147,7 +148,7 @@ fn start_metering(instance: &Instance, journal: Option<&Arc<Journal>>, stop: &Sh
 fn rest(config: &Config, roles: Roles, ops: &Router, control: Arc<Control>) -> Router {
     let mut rest = Router::new();
     if roles.control {
-        rest = rest.merge(control::router(control)).route("/", get(|| async { Redirect::to("/api/docs") }));
+        rest = rest.merge(control::router(control).layer(edge::compressed()));
     }
     if config.listen.ip().is_loopback() {
         rest = rest.merge(ops.clone());
@@ -188,14 +189,38 @@ async fn stop(
     Ok(ExitCode::SUCCESS)
 }
 
-fn greet(config: &Config, roles: Roles, at: SocketAddr) {
-    let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
-    let url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{at}"));
-    let program = std::env::args().next().unwrap_or_else(|| "llmg".to_owned());
-    if roles.gateway && roles.control {
-        say(format_args!(
-            "Next, in another terminal:\n  {program} bootstrap --email you@example.com --password 'a good password'\nThen call it with the key that it prints:\n  curl {url}/v1/chat/completions -H 'authorization: Bearer <api_key>' -H 'content-type: application/json' \\\n    -d '{{\"model\":\"sim\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'"
-        ));
+/// The pages that this binary has.
+fn dashboard() -> Arc<Dashboard> {
+    let dashboard = Dashboard::embedded();
+    if !dashboard.is_built() {
+        tracing::warn!(
+            "this program was built without its dashboard; `make up` builds both, as do `npm ci` and `npm run build` in web/ before \
+             `cargo build`"
+        );
     }
-    say(format_args!("llmg is ready on {url}"));
+    Arc::new(dashboard)
+}
+
+fn url(config: &Config, at: SocketAddr) -> String {
+    let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
+    config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{at}"))
+}
+
+/// How to begin, for somebody who reads the terminal.
+fn greet(config: &Config, roles: Roles, at: SocketAddr, has_pages: bool) {
+    if !roles.gateway || !roles.control {
+        return;
+    }
+    let url = url(config, at);
+    if has_pages {
+        say(format_args!(
+            "Next, open {url}/sign-up in a browser: the first account runs this instance.\nOr, without a browser, in another terminal:"
+        ));
+    } else {
+        say("Next, in another terminal:");
+    }
+    let program = std::env::args().next().unwrap_or_else(|| "llmg".to_owned());
+    say(format_args!(
+        "  {program} bootstrap --email you@example.com --password 'a good password'\nThen call it with the key that it prints:\n  curl {url}/v1/chat/completions -H 'authorization: Bearer <api_key>' -H 'content-type: application/json' \\\n    -d '{{\"model\":\"sim\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'"
+    ));
 }
