@@ -74,6 +74,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit log
+         * @description For owners and admins. Every change that anybody made in the organization, newest first. A log-in, a log-out and a change
+         *     of password are lines of the organization that the session shows.
+         */
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the audit log
+         * @description For owners and admins. CSV (RFC 4180) with a header line, newest first, at most 20,000 lines: narrow it with `from` and
+         *     `to`. Cells that a spreadsheet would take for a formula begin with an apostrophe.
+         */
+        get: operations["audit_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/invites/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept an invitation
+         * @description With an account of the address that got the letter. Other invitations that wait for that address are accepted with it.
+         */
+        post: operations["invite_accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/log-in": {
         parameters: {
             query?: never;
@@ -149,7 +211,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Switch the session to another organization
+         * @description From now on the session is about that organization, unless `X-Llmg-Organization` names another.
+         */
+        patch: operations["session_switch"];
         trace?: never;
     };
     "/api/v1/auth/sessions": {
@@ -163,7 +229,11 @@ export interface paths {
         get: operations["session_list"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * End all other own sessions
+         * @description At once. The session that asks goes on.
+         */
+        delete: operations["sessions_revoke"];
         options?: never;
         head?: never;
         patch?: never;
@@ -302,6 +372,197 @@ export interface paths {
          *     with another amount is refused.
          */
         post: operations["credits_grant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Invitations
+         * @description For owners and admins.
+         */
+        get: operations["invite_list"];
+        put?: never;
+        /**
+         * Invite somebody
+         * @description For owners and admins; only owners invite owners. A letter with a token goes to the address: whoever gets it accepts
+         *     within 7 days, with an account of that address. An invitation that waits for the address already is replaced.
+         */
+        post: operations["invite_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invites/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take an invitation back
+         * @description For owners and admins. Repeating it changes nothing.
+         */
+        delete: operations["invite_revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Members */
+        get: operations["member_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a member
+         * @description For owners and admins; only owners remove owners. From their next request on, the person's sessions see nothing of the
+         *     organization, and their management keys are revoked. API keys that they made go on, unless `revoke_api_keys` is true.
+         */
+        delete: operations["member_remove"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a member's role
+         * @description For owners and admins; only owners make and change owners. An organization keeps an owner. It counts from the member's
+         *     next request on.
+         */
+        patch: operations["member_update"];
+        trace?: never;
+    };
+    "/api/v1/operator/outbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The outbox
+         * @description For operators of the instance. This instance has no mail server: letters wait here, and as files in the folder `outbox` of
+         *     the data folder, for the operator to pass on. The newest 1000 are kept.
+         */
+        get: operations["outbox_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organization": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organization */
+        get: operations["organization_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Rename the organization
+         * @description For owners and admins.
+         */
+        patch: operations["organization_update"];
+        trace?: never;
+    };
+    "/api/v1/organization/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give the organization away
+         * @description For owners. The other member becomes owner, and who gives becomes admin.
+         */
+        post: operations["ownership_transfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organizations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Own organizations */
+        get: operations["organization_list"];
+        put?: never;
+        /**
+         * Make a further organization
+         * @description With a first project; the person owns it. A person belongs to at most 100 organizations.
+         */
+        post: operations["organization_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organizations/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave an organization
+         * @description The last owner stays.
+         */
+        post: operations["member_leave"];
         delete?: never;
         options?: never;
         head?: never;
@@ -636,6 +897,66 @@ export interface components {
              */
             status: number;
         };
+        /** @description Who did it. */
+        AuditActorOut: {
+            /**
+             * @description A person's address now.
+             * @example ada@example.com
+             */
+            email?: string | null;
+            /**
+             * @description Of the person or the management key.
+             * @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            id: string;
+            /**
+             * @description `person`, `management_key` or `operator`.
+             * @example person
+             */
+            kind: string;
+        };
+        /** @description One line of the audit log. */
+        AuditEventOut: {
+            /**
+             * @description What was done: a stable code.
+             * @example api_key.created
+             */
+            action: string;
+            actor: components["schemas"]["AuditActorOut"];
+            /**
+             * @description Where it came from.
+             * @example 192.0.2.7
+             */
+            address?: string | null;
+            /** @description What is then; of a change, only the fields that changed. Null: nothing is left, or there is nothing to tell. */
+            after?: Record<string, never> | null;
+            /** @example 2026-11-20T12:34:56.789012Z */
+            at: string;
+            /** @description What was; of a change, only the fields that changed. Null: there was nothing, or nothing to tell. Never a secret. */
+            before?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Counts from 1 in the organization, without gaps.
+             */
+            number: number;
+            subject: components["schemas"]["AuditSubjectOut"];
+            /** @description What the program called itself. */
+            user_agent?: string | null;
+        };
+        /** @description A page of the audit log. */
+        AuditOut: {
+            /** @description Newest first. */
+            data: components["schemas"]["AuditEventOut"][];
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description What it was done to. */
+        AuditSubjectOut: {
+            /** @example key_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /** @example api_key */
+            kind: string;
+        };
         /** @description Who is logged in. */
         AuthSessionOut: {
             /** @example 2026-11-20T12:34:56.789012Z */
@@ -913,12 +1234,124 @@ export interface components {
             /** @description To whom. */
             organization_id: string;
         };
+        /** @description The token of a letter. */
+        InviteAcceptIn: {
+            /** Format: password */
+            invite: string;
+        };
+        /** @description Whom to invite. */
+        InviteIn: {
+            /** @example bob@example.com */
+            email: string;
+            /**
+             * @description What a member may do in an organization.
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "billing" | "developer" | "viewer";
+        };
+        /** @description An invitation: everything but its token, which is in the letter only. */
+        InviteOut: {
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /** @example bob@example.com */
+            email: string;
+            /**
+             * @description From when on it cannot be accepted.
+             * @example 2026-11-27T12:34:56.789012Z
+             */
+            expires_at: string;
+            /** @example inv_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /**
+             * @description Who invited.
+             * @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            invited_by: string;
+            /**
+             * @description What a member may do in an organization.
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "billing" | "developer" | "viewer";
+            /**
+             * @description What became of an invitation.
+             * @enum {string}
+             */
+            status: "pending" | "expired" | "accepted" | "revoked";
+        };
+        /** @description A page of invitations. */
+        InvitesOut: {
+            /** @description Newest first. */
+            data: components["schemas"]["InviteOut"][];
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description What is left. */
+        LeaveIn: {
+            /**
+             * @description One of the person's organizations.
+             * @example org_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            organization_id: string;
+        };
         /** @description A person who wants in. */
         LogInIn: {
             /** @example ada@example.com */
             email: string;
+            /**
+             * Format: password
+             * @description The token of an invitation for this address, to accept it and show that organization.
+             */
+            invite?: string | null;
             /** Format: password */
             password: string;
+        };
+        /** @description A letter that waits in the outbox. */
+        MailOut: {
+            /** @description Plain text; it may hold a token that opens something. */
+            body: string;
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /** @example mail_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /** @example bob@example.com */
+            recipient: string;
+            /** @example Invitation to Analytical Engines on llmg */
+            subject: string;
+        };
+        /** @description Another role. */
+        MemberIn: {
+            /**
+             * @description What a member may do in an organization.
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "billing" | "developer" | "viewer";
+        };
+        /** @description A member of the organization. */
+        MemberOut: {
+            /**
+             * @description When they joined.
+             * @example 2026-11-20T12:34:56.789012Z
+             */
+            created_at: string;
+            /** @example ada@example.com */
+            email: string;
+            /**
+             * @description May be empty.
+             * @example Ada
+             */
+            name: string;
+            /**
+             * @description What a member may do in an organization.
+             * @enum {string}
+             */
+            role: "owner" | "admin" | "billing" | "developer" | "viewer";
+            /** @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            user_id: string;
+        };
+        /** @description All members. */
+        MembersOut: {
+            /** @description Oldest membership first. */
+            data: components["schemas"]["MemberOut"][];
         };
         /** @description An organization that a person belongs to. */
         MembershipOut: {
@@ -931,6 +1364,42 @@ export interface components {
              * @enum {string}
              */
             role: "owner" | "admin" | "billing" | "developer" | "viewer";
+        };
+        /** @description An organization's name. */
+        OrganizationIn: {
+            /**
+             * @description For display, 1 to 200 characters.
+             * @example Analytical Engines
+             */
+            name: string;
+        };
+        /** @description An organization. */
+        OrganizationOut: {
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /** @example org_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /** @example Ada's organization */
+            name: string;
+            /** @example self-hosted */
+            plan: string;
+            /**
+             * @description Whether an organization may call.
+             * @enum {string}
+             */
+            status: "active" | "suspended";
+        };
+        /** @description A person's organizations. */
+        OrganizationsOut: {
+            /** @description Oldest membership first. */
+            data: components["schemas"]["MembershipOut"][];
+        };
+        /** @description A page of the outbox. */
+        OutboxOut: {
+            /** @description Newest first. */
+            data: components["schemas"]["MailOut"][];
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description Another password. */
         PasswordIn: {
@@ -1213,6 +1682,11 @@ export interface components {
             /** @description What the browser calls itself. */
             user_agent?: string | null;
         };
+        /** @description How many sessions ended. */
+        SessionsEndedOut: {
+            /** Format: int64 */
+            ended: number;
+        };
         /** @description All sessions of a person. */
         SessionsOut: {
             /** @description Newest first. */
@@ -1222,6 +1696,12 @@ export interface components {
         SignUpIn: {
             /** @example ada@example.com */
             email: string;
+            /**
+             * Format: password
+             * @description The token of an invitation for this address. The person then belongs to the organization that invited, and to no
+             *     organization of their own.
+             */
+            invite?: string | null;
             /**
              * @description For display, 1 to 200 characters. Default: the address's first part.
              * @example Ada
@@ -1337,6 +1817,14 @@ export interface components {
              */
             voided: number;
         };
+        /** @description What a session shows. */
+        SwitchIn: {
+            /**
+             * @description Another of the person's organizations.
+             * @example org_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            organization_id: string;
+        };
         /** @description Tokens by class. `input` and `output` are totals; the others are parts of them. */
         TokensOut: {
             /**
@@ -1384,6 +1872,14 @@ export interface components {
              * @description Part of `output` spent on reasoning.
              */
             reasoning: number;
+        };
+        /** @description Whom the organization goes to. */
+        TransferIn: {
+            /**
+             * @description Another member.
+             * @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            user_id: string;
         };
         /** @description What was used. */
         UsageOut: {
@@ -1603,6 +2099,103 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    audit_list: {
+        parameters: {
+            query?: {
+                /** @description Id of who acted: `user_…` or `mkey_…`. */
+                actor?: string;
+                /** @description What was done: a code such as `api_key.created`. */
+                action?: string;
+                /** @description Kind of what it was done to, such as `api_key`. */
+                subject_kind?: string;
+                /** @description Id of what it was done to. */
+                subject?: string;
+                /** @description Not earlier than this: RFC 3339 or a date. */
+                from?: string;
+                /** @description Earlier than this: RFC 3339 or a date. */
+                to?: string;
+                /** @description Lines on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the log. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    audit_export: {
+        parameters: {
+            query?: {
+                /** @description Id of who acted: `user_…` or `mkey_…`. */
+                actor?: string;
+                /** @description What was done: a code such as `api_key.created`. */
+                action?: string;
+                /** @description Kind of what it was done to, such as `api_key`. */
+                subject_kind?: string;
+                /** @description Id of what it was done to. */
+                subject?: string;
+                /** @description Not earlier than this: RFC 3339 or a date. */
+                from?: string;
+                /** @description Earlier than this: RFC 3339 or a date. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The log. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    invite_accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteAcceptIn"];
+            };
+        };
+        responses: {
+            /** @description The organization, and what the person may do there. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembershipOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
     log_in: {
         parameters: {
             query?: never;
@@ -1691,6 +2284,31 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    session_switch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchIn"];
+            };
+        };
+        responses: {
+            /** @description The session as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSessionOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
     session_list: {
         parameters: {
             query?: never;
@@ -1707,6 +2325,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionsOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    sessions_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEndedOut"];
                 };
             };
             default: components["responses"]["Refused"];
@@ -1932,6 +2571,319 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["GrantOut"];
                 };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    invite_list: {
+        parameters: {
+            query?: {
+                /** @description Invitations on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of invitations. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitesOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    invite_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteIn"];
+            };
+        };
+        responses: {
+            /** @description Invited. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    invite_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `inv_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invitation as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    member_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest membership first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembersOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    member_remove: {
+        parameters: {
+            query?: {
+                /** @description Revoke the API keys that they made, too. Default: false. Their management keys are always revoked. */
+                revoke_api_keys?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description `user_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    member_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `user_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberIn"];
+            };
+        };
+        responses: {
+            /** @description The member as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    outbox_list: {
+        parameters: {
+            query?: {
+                /** @description Letters on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of letters. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboxOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    organization_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The one that the request is about. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    organization_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationIn"];
+            };
+        };
+        responses: {
+            /** @description The organization as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    ownership_transfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TransferIn"];
+            };
+        };
+        responses: {
+            /** @description Given. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    organization_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest membership first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationsOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    organization_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationIn"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    member_leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaveIn"];
+            };
+        };
+        responses: {
+            /** @description Left. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Refused"];
         };
