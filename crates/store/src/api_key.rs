@@ -177,15 +177,38 @@ pub async fn api_key_get(db: &Db, scope: &OrgScope, id: ApiKeyId) -> Result<ApiK
 
 /// Keys of the scope in the order of their ids (which is that of their making), of one project or all.
 pub async fn api_key_list(db: &Db, scope: &OrgScope, project: Option<ProjectId>, page: KeyPage) -> Result<Vec<ApiKeyRow>, StoreError> {
+    list(db, scope, None, project, page).await
+}
+
+/// [`api_key_list`] of the projects that a member is limited to.
+pub async fn api_key_list_of(
+    db: &Db,
+    scope: &OrgScope,
+    limited: UserId,
+    project: Option<ProjectId>,
+    page: KeyPage,
+) -> Result<Vec<ApiKeyRow>, StoreError> {
+    list(db, scope, Some(limited), project, page).await
+}
+
+async fn list(
+    db: &Db,
+    scope: &OrgScope,
+    limited: Option<UserId>,
+    project: Option<ProjectId>,
+    page: KeyPage,
+) -> Result<Vec<ApiKeyRow>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, project_id, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
-         created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key \
-         WHERE organization_id = $1 AND ($2 = '' OR project_id = $2) AND id > $3 ORDER BY id LIMIT $4",
+        "SELECT k.id, k.project_id, k.name, k.prefix, k.last4, k.imported, k.status, k.expires_at_us, k.rpm, k.tpm, k.concurrency, \
+         k.allowed_models, k.created_by, k.created_at_us, k.revoked_at_us, k.last_used_at_us FROM api_key k \
+         WHERE k.organization_id = $1 AND ($2 = '' OR k.project_id = $2) AND k.id > $3 AND ($5 = '' OR EXISTS (SELECT 1 \
+         FROM member_project m WHERE m.organization_id = $1 AND m.person_id = $5 AND m.project_id = k.project_id)) ORDER BY k.id LIMIT $4",
     )
     .bind(scope.organization().to_string())
     .bind(project.map(|project| project.to_string()).unwrap_or_default())
     .bind(page.after.map(|after| after.to_string()).unwrap_or_default())
     .bind(i64::from(page.limit))
+    .bind(limited.map(|person| person.to_string()).unwrap_or_default())
     .fetch_all(db.read())
     .await
     .act("list API keys")?;

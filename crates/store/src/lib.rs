@@ -30,6 +30,7 @@ mod ledger;
 mod mail;
 mod management_key;
 mod member;
+mod member_project;
 mod migrations;
 mod organization;
 mod person;
@@ -41,7 +42,8 @@ mod sign_up;
 mod words;
 
 pub use api_key::{
-    ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_used,
+    ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_list_of,
+    api_key_revoke, api_key_used,
 };
 pub use api_key_change::{ApiKeyRotate, ApiKeyUpdate, api_key_rotate, api_key_update};
 pub use audit::{Actor, AuditFilter, AuditRow, Author, audit_list};
@@ -68,6 +70,7 @@ pub use member::{
     MemberChange, MemberPersonRow, MemberRemove, NewOrganization, member_list, member_remove, member_role_set, organization_create,
     ownership_transfer, session_switch,
 };
+pub use member_project::{Limits, member_limit, member_limit_set, member_limits};
 pub use organization::{OrganizationRow, organization_get, organization_rename};
 pub use person::{
     MemberRow, MembershipRow, PersonRow, member_get, memberships_of, operator_first, people_count, person_by_email, person_get,

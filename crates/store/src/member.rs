@@ -8,6 +8,7 @@ use crate::api_key::api_key_revoke_in;
 use crate::audit::{Author, NewAudit, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::member_project::{limit_clear, member_role};
 use crate::organization::{OrganizationRow, organization_insert};
 use crate::person::member_insert;
 use crate::project::{ProjectRow, project_insert};
@@ -221,18 +222,11 @@ fn member_audit(scope: &OrgScope, action: AuditAction, person: UserId) -> NewAud
     }
 }
 
-async fn member_role(tx: &mut Tx, scope: &OrgScope, person: UserId) -> Result<Role, StoreError> {
-    let row = sqlx::query("SELECT role FROM member WHERE organization_id = $1 AND person_id = $2")
-        .bind(scope.organization().to_string())
-        .bind(person.to_string())
-        .fetch_optional(&mut **tx)
-        .await
-        .act("read a member")?
-        .ok_or(StoreError::NotFound { what: "member" })?;
-    Columns(&row).word("role", Role::parse)
-}
-
+/// Owners and admins see every project.
 async fn member_write(tx: &mut Tx, scope: &OrgScope, person: UserId, role: Role) -> Result<(), StoreError> {
+    if matches!(role, Role::Owner | Role::Admin) {
+        limit_clear(tx, scope, person).await?;
+    }
     sqlx::query("UPDATE member SET role = $3 WHERE organization_id = $1 AND person_id = $2")
         .bind(scope.organization().to_string())
         .bind(person.to_string())

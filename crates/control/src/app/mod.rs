@@ -19,6 +19,7 @@ pub mod rights;
 pub mod sessions;
 pub mod usage;
 
+pub(crate) mod areas;
 pub(crate) mod ask;
 mod attempts;
 pub(crate) mod checks;

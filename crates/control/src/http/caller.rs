@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, Method};
 use domain::{Code, Fault, OrganizationId};
 
 use crate::app::Control;
+use crate::app::areas::Area;
 use crate::app::ask::not_found;
 use crate::app::auth::Visitor;
 use crate::app::caller::{Admin, Developer, LoggedIn, Management, Operator, Owner};
@@ -37,20 +38,28 @@ impl FromRequestParts<Arc<Control>> for Management {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refused> {
-        let named = organization(&parts.headers)?;
-        match presented(parts, control)? {
-            Presented::Key(key) => {
-                let caller = control.management(key, visitor(parts)).await?;
-                // A key is of one organization; it must not act there while its user means another.
-                if named.is_some_and(|named| named != caller.scope().organization()) {
-                    return Err(Refused(not_found("organization").param(ORGANIZATION_HEADER)));
-                }
-                Ok(caller)
+        let caller = proven(parts, control).await?;
+        if caller.is_limited() {
+            Area::limited(parts.uri.path())?;
+        }
+        Ok(caller)
+    }
+}
+
+async fn proven(parts: &Parts, control: &Control) -> Result<Management, Refused> {
+    let named = organization(&parts.headers)?;
+    match presented(parts, control)? {
+        Presented::Key(key) => {
+            let caller = control.management(key, visitor(parts)).await?;
+            // A key is of one organization; it must not act there while its user means another.
+            if named.is_some_and(|named| named != caller.scope().organization()) {
+                return Err(Refused(not_found("organization").param(ORGANIZATION_HEADER)));
             }
-            Presented::Session(token) => {
-                let person = control.logged_in(token, visitor(parts)).await?;
-                control.member(&person, named).await.map_err(Refused)
-            }
+            Ok(caller)
+        }
+        Presented::Session(token) => {
+            let person = control.logged_in(token, visitor(parts)).await?;
+            control.member(&person, named).await.map_err(Refused)
         }
     }
 }

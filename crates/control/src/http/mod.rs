@@ -83,6 +83,7 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(members::member_leave))
         .routes(routes!(members::member_list))
         .routes(routes!(members::member_update, members::member_remove))
+        .routes(routes!(members::member_limit_set))
         .routes(routes!(invites::invite_list, invites::invite_create))
         .routes(routes!(invites::invite_revoke))
         .routes(routes!(invites::invite_accept))

@@ -131,6 +131,8 @@ async fn organizations_walk(walk: &mut Walk) {
     walk.step("PATCH", "/api/v1/organization", "", name, 200, Some("organization.changed")).await;
     let role = Some(json!({"role": "admin"}));
     walk.step("PATCH", "/api/v1/members/{id}", &bob_id, role, 200, Some("member.role_changed")).await;
+    let limit = Some(json!({"project_ids": []}));
+    walk.step("PUT", "/api/v1/members/{id}/projects", &carl_id, limit, 200, Some("member.projects_changed")).await;
     walk.step("DELETE", "/api/v1/members/{id}", &carl_id, None, 204, Some("member.removed")).await;
     let to = Some(json!({"user_id": bob_id}));
     walk.step("POST", "/api/v1/organization/transfer", "", to, 204, Some("organization.transferred")).await;

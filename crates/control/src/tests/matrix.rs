@@ -102,6 +102,7 @@ const LINES: &[Line] = &[
     ("POST", "/api/v1/organizations/leave", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
     ("GET", "/api/v1/members", Needs::Member, Thing::Nothing, None, 200),
     ("PATCH", "/api/v1/members/{id}", Needs::Admin, Thing::Member, Some(|_| json!({"role": "viewer"})), 200),
+    ("PUT", "/api/v1/members/{id}/projects", Needs::Admin, Thing::Member, Some(|_| json!({"project_ids": []})), 200),
     ("DELETE", "/api/v1/members/{id}", Needs::Admin, Thing::Member, None, 204),
     ("GET", "/api/v1/invites", Needs::Admin, Thing::Nothing, None, 200),
     (
@@ -482,4 +483,16 @@ fn routes_table() -> String {
         text.push_str(&format!("| {method} {path} | {needs} |\n"));
     }
     text
+}
+
+#[test]
+fn every_route_of_an_organization_has_an_area() {
+    for (method, path, needs, ..) in LINES {
+        let personal = matches!(needs, Needs::Nobody | Needs::Person);
+        assert_eq!(crate::app::areas::Area::of(path).is_none(), personal, "{method} {path}");
+    }
+    for (segment, _) in crate::app::areas::SEGMENTS {
+        let path = format!("/api/v1/{segment}");
+        assert!(LINES.iter().any(|line| line.1 == path || line.1.starts_with(&format!("{path}/"))), "no route is below {path}");
+    }
 }

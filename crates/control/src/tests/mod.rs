@@ -10,6 +10,7 @@ mod invites;
 mod key_change;
 mod keys;
 mod matrix;
+mod member_projects;
 mod members;
 mod projects;
 mod provider_keys;
