@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
 use crate::audit::{Author, NewAudit, Trail};
-use crate::caller::models_read;
+use crate::caller::texts_read;
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
@@ -238,7 +238,7 @@ pub(crate) async fn api_key_insert(
     imported: bool,
     now: UnixMicros,
 ) -> Result<(), StoreError> {
-    let models = models_stored(key.allowed_models.as_deref())?;
+    let models = texts_stored(key.allowed_models.as_deref())?;
     // The SELECT makes a project of another organization a project that does not exist.
     let done = sqlx::query(
         "INSERT INTO api_key (id, organization_id, project_id, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, \
@@ -301,10 +301,10 @@ pub(crate) fn api_key_audit(scope: &OrgScope, action: AuditAction, id: ApiKeyId,
     NewAudit { organization: scope.organization(), action, subject: (SubjectKind::ApiKey, id.to_string()), before, after }
 }
 
-/// The JSON array of a key's models.
-pub(crate) fn models_stored(models: Option<&[String]>) -> Result<Option<String>, StoreError> {
+/// A JSON array of texts: models, scopes.
+pub(crate) fn texts_stored(models: Option<&[String]>) -> Result<Option<String>, StoreError> {
     let spelled = models.map(serde_json::to_string).transpose();
-    spelled.map_err(|error| StoreError::Failed { act: "spell a key's models", source: error.into() })
+    spelled.map_err(|error| StoreError::Failed { act: "spell a list of texts", source: error.into() })
 }
 
 pub(crate) fn api_key_row(row: &AnyRow) -> Result<ApiKeyRow, StoreError> {
@@ -321,7 +321,7 @@ pub(crate) fn api_key_row(row: &AnyRow) -> Result<ApiKeyRow, StoreError> {
         rpm: columns.small_opt("rpm")?,
         tpm: columns.small_opt("tpm")?,
         concurrency: columns.small_opt("concurrency")?,
-        allowed_models: models_read(columns.text_opt("allowed_models")?)?,
+        allowed_models: texts_read(columns.text_opt("allowed_models")?)?,
         created_by: columns.id_opt("created_by")?,
         created_at: columns.time("created_at_us")?,
         revoked_at: columns.time_opt("revoked_at_us")?,

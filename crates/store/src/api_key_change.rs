@@ -3,7 +3,7 @@
 use domain::{ApiKeyId, OrgScope, UnixMicros};
 use serde_json::json;
 
-use crate::api_key::{ApiKeyRow, NewApiKey, api_key_audit, api_key_insert, api_key_read, api_key_said, models_stored};
+use crate::api_key::{ApiKeyRow, NewApiKey, api_key_audit, api_key_insert, api_key_read, api_key_said, texts_stored};
 use crate::audit::{Author, Trail};
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
@@ -102,7 +102,7 @@ async fn key_write(tx: &mut Tx, scope: &OrgScope, key: &ApiKeyRow) -> Result<(),
     .bind(key.rpm.map(i64::from))
     .bind(key.tpm.map(i64::from))
     .bind(key.concurrency.map(i64::from))
-    .bind(models_stored(key.allowed_models.as_deref())?)
+    .bind(texts_stored(key.allowed_models.as_deref())?)
     .execute(&mut **tx)
     .await
     .act("change an API key")?;

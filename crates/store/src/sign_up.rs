@@ -34,7 +34,6 @@ pub struct SignUp {
 
 /// Where a new person belongs.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum SignUpHome {
     /// To an organization of their own, with a first project.
     Own {

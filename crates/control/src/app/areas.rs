@@ -1,5 +1,5 @@
-//! What a route is about, by its path: what a member who is limited to projects sees beside them. A path that is not listed
-//! here is about everything, and such a member does not get in.
+//! What a route is about, by its path: for members who are limited to projects, and for keys with scopes. A path that is not listed
+//! here is about everything, and neither gets in.
 
 use domain::{Code, Fault};
 
@@ -24,6 +24,8 @@ pub enum Area {
     Members,
     /// `/api/v1/invites`.
     Invites,
+    /// `/api/v1/management-keys`.
+    ManagementKeys,
     /// `/api/v1/audit`.
     Audit,
     /// `/api/v1/operator`.
@@ -41,6 +43,7 @@ pub(crate) const SEGMENTS: &[(&str, Area)] = &[
     ("organization", Area::Organization),
     ("members", Area::Members),
     ("invites", Area::Invites),
+    ("management-keys", Area::ManagementKeys),
     ("audit", Area::Audit),
     ("operator", Area::Operator),
 ];
@@ -49,7 +52,17 @@ impl Area {
     /// What a path is about.
     pub fn of(path: &str) -> Option<Self> {
         let segment = path.strip_prefix("/api/v1/")?.split('/').next()?;
+        Self::of_segment(segment)
+    }
+
+    /// What a segment is about.
+    pub(crate) fn of_segment(segment: &str) -> Option<Self> {
         SEGMENTS.iter().find(|(name, _)| *name == segment).map(|(_, area)| *area)
+    }
+
+    /// Its segment.
+    pub(crate) fn segment(self) -> &'static str {
+        SEGMENTS.iter().find(|(_, area)| *area == self).map_or("", |(name, _)| *name)
     }
 
     /// Whether its answers are about single projects, or about nothing that a project's member should not see.

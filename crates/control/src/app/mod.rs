@@ -11,6 +11,7 @@ pub mod invites;
 pub mod key_change;
 pub mod key_check;
 pub mod keys;
+pub mod management_keys;
 pub mod members;
 pub mod organizations;
 pub mod projects;
@@ -26,6 +27,7 @@ pub(crate) mod checks;
 mod console;
 mod mail;
 mod password;
+pub(crate) mod scopes;
 mod vault;
 
 use std::path::PathBuf;

@@ -11,10 +11,10 @@ use axum::http::{HeaderMap, HeaderName, Method};
 use domain::{Code, Fault, OrganizationId};
 
 use crate::app::Control;
-use crate::app::areas::Area;
 use crate::app::ask::not_found;
 use crate::app::auth::Visitor;
 use crate::app::caller::{Admin, Developer, LoggedIn, Management, Operator, Owner};
+use crate::app::scopes::Access;
 use crate::app::sessions::ORGANIZATION_HEADER;
 use crate::http::cookie;
 use crate::http::edge::Refused;
@@ -39,9 +39,8 @@ impl FromRequestParts<Arc<Control>> for Management {
 
     async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refused> {
         let caller = proven(parts, control).await?;
-        if caller.is_limited() {
-            Area::limited(parts.uri.path())?;
-        }
+        let access = if is_reading(&parts.method) { Access::Read } else { Access::Write };
+        caller.check(parts.uri.path(), access)?;
         Ok(caller)
     }
 }
@@ -128,9 +127,12 @@ fn presented<'a>(parts: &'a Parts, control: &Control) -> Result<Presented<'a>, F
     let Some(token) = cookie::token(&parts.headers, control.front()) else {
         return Err(Fault::new(Code::MissingApiKey, format!("log in, or {HOW}")));
     };
-    let changes = !matches!(parts.method, Method::GET | Method::HEAD);
-    at_our_door(parts, control, changes)?;
+    at_our_door(parts, control, !is_reading(&parts.method))?;
     Ok(Presented::Session(token))
+}
+
+const fn is_reading(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// Host and origin are ours. HTTP/2 carries the host in the address.

@@ -15,6 +15,7 @@ mod input;
 mod invites;
 mod key_change;
 mod keys;
+mod management_keys;
 mod members;
 pub(crate) mod openapi;
 mod operator;
@@ -79,6 +80,8 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(projects::project_get, projects::project_update))
         .routes(routes!(organizations::organization_list, organizations::organization_create))
         .routes(routes!(organizations::organization_get, organizations::organization_update))
+        .routes(routes!(management_keys::management_key_list, management_keys::management_key_create))
+        .routes(routes!(management_keys::management_key_revoke))
         .routes(routes!(members::ownership_transfer))
         .routes(routes!(members::member_leave))
         .routes(routes!(members::member_list))

@@ -39,6 +39,7 @@ const REFUSED: &str = "Refused";
         (name = "Calls", description = "What happened, call by call."),
         (name = "Credits", description = "What the organization can spend."),
         (name = "API keys", description = "Keys that call `/v1`."),
+        (name = "Management keys", description = "Keys that drive this API without a session."),
         (name = "Provider keys", description = "Own keys at providers, sealed when they are saved."),
         (name = "Organizations", description = "Organizations, their members and what each may do."),
         (name = "Audit", description = "Who changed what, from where, and when."),

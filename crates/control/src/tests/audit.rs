@@ -161,6 +161,10 @@ async fn every_route_that_changes_something_leaves_one_line_without_a_secret() {
     let mut walk = Walk::begin().await;
     keys_walk(&mut walk).await;
     provider_keys_walk(&mut walk).await;
+    let keys = "/api/v1/management-keys";
+    let made = walk.step("POST", keys, "", Some(json!({"name": "k"})), 201, Some("management_key.created")).await;
+    let id = text(&made["id"]);
+    walk.step("DELETE", "/api/v1/management-keys/{id}", &id, None, 200, Some("management_key.revoked")).await;
     let projects = walk.ada.get(&walk.world, "/api/v1/projects").await.ok(200);
     let project = text(&projects["data"][0]["id"]);
     let change = Some(json!({"cache_enabled": true}));
