@@ -102,7 +102,7 @@ pub async fn api_key_create(db: &Db, scope: &OrgScope, key: &NewApiKey, author: 
     api_key_insert(&mut tx, scope.organization(), key, false, author.at).await?;
     let after = api_key_said(&api_key_read(&mut tx, scope, key.id).await?.0);
     let new = api_key_audit(scope, AuditAction::ApiKeyCreated, key.id, Value::Null, after);
-    commit(tx, "create an API key", Trail::Audit(author, new)).await
+    commit(tx, "create an API key", Trail::Audit(author, &new)).await
 }
 
 /// Stores another product's key by its hash, and tells gateways; a key that this organization has already is left as it
@@ -123,7 +123,7 @@ pub async fn api_key_import(db: &Db, scope: &OrgScope, key: &NewApiKey, author: 
     api_key_insert(&mut tx, scope.organization(), key, true, author.at).await?;
     let after = api_key_said(&api_key_read(&mut tx, scope, key.id).await?.0);
     let new = api_key_audit(scope, AuditAction::ApiKeyImported, key.id, Value::Null, after);
-    commit(tx, "import an API key", Trail::Audit(author, new)).await?;
+    commit(tx, "import an API key", Trail::Audit(author, &new)).await?;
     Ok(ImportOutcome::Created(key.id))
 }
 
@@ -133,7 +133,7 @@ pub async fn api_key_revoke(db: &Db, scope: &OrgScope, id: ApiKeyId, author: &Au
     let Some(before) = api_key_revoke_in(&mut tx, scope, id, author.at).await? else { return Ok(()) };
     let after = api_key_said(&api_key_read(&mut tx, scope, id).await?.0);
     let new = api_key_audit(scope, AuditAction::ApiKeyRevoked, id, api_key_said(&before), after);
-    commit(tx, "revoke an API key", Trail::Audit(author, new)).await
+    commit(tx, "revoke an API key", Trail::Audit(author, &new)).await
 }
 
 /// Closes a key and tells gateways; answers with the key as it was, or `None` when it was closed already.

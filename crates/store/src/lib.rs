@@ -25,6 +25,7 @@ mod change;
 mod data_key;
 mod db;
 mod error;
+mod idempotency;
 mod invite;
 mod ledger;
 mod mail;
@@ -53,6 +54,7 @@ pub use change::{ChangeRow, changes_after, revision_latest};
 pub use data_key::{DataKeyRow, data_key_create, data_key_get};
 pub use db::{Db, OpenOptions};
 pub use error::StoreError;
+pub use idempotency::{IdempotencyKey, IdempotencyRow, NewIdempotency, idempotency_answer, idempotency_begin, idempotency_forget};
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
 pub use ledger::{
     Account, Balance, Correction, CrashLoss, CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind,

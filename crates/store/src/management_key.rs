@@ -119,7 +119,7 @@ pub async fn management_key_create(db: &Db, scope: &OrgScope, key: &NewManagemen
         "expires_at_us": key.expires_at.map(|at| at.0), "created_by": key.created_by.to_string(),
     });
     let new = management_key_audit(scope, AuditAction::ManagementKeyCreated, key.id, Value::Null, after);
-    commit(tx, "create a management key", Trail::Audit(author, new)).await
+    commit(tx, "create a management key", Trail::Audit(author, &new)).await
 }
 
 /// Closes a key for ever. Revoking a revoked key changes nothing.
@@ -144,7 +144,7 @@ pub async fn management_key_revoke(db: &Db, scope: &OrgScope, id: ManagementKeyI
         .act("revoke a management key")?;
     let (before, after) = (json!({ "status": status }), json!({ "status": KeyStatus::Revoked.as_str() }));
     let new = management_key_audit(scope, AuditAction::ManagementKeyRevoked, id, before, after);
-    commit(tx, "revoke a management key", Trail::Audit(author, new)).await
+    commit(tx, "revoke a management key", Trail::Audit(author, &new)).await
 }
 
 fn management_key_audit(scope: &OrgScope, action: AuditAction, id: ManagementKeyId, before: Value, after: Value) -> NewAudit {

@@ -104,7 +104,7 @@ pub async fn member_role_set(
     member_write(&mut tx, scope, person, role).await?;
     let (before, after) = (json!({ "role": before.as_str() }), json!({ "role": role.as_str() }));
     let new = NewAudit { before, after, ..member_audit(scope, AuditAction::MemberRoleChanged, person) };
-    commit(tx, "change a member's role", Trail::Audit(author, new)).await?;
+    commit(tx, "change a member's role", Trail::Audit(author, &new)).await?;
     Ok(MemberChange::Done)
 }
 
@@ -123,7 +123,7 @@ pub async fn ownership_transfer(db: &Db, scope: &OrgScope, from: UserId, to: Use
         after,
         ..member_audit(scope, AuditAction::OwnershipTransferred, to)
     };
-    commit(tx, "give an organization away", Trail::Audit(author, new)).await
+    commit(tx, "give an organization away", Trail::Audit(author, &new)).await
 }
 
 /// Ends a membership. Sessions of the person see nothing of the organization from then on, because each request asks for the
@@ -159,7 +159,7 @@ pub async fn member_remove(db: &Db, scope: &OrgScope, remove: &MemberRemove, aut
     let before = json!({ "role": role.as_str() });
     let after = json!({ "api_keys_revoked": keys, "management_keys_revoked": revoked.rows_affected() });
     let new = NewAudit { before, after, ..member_audit(scope, action, remove.person) };
-    commit(tx, "remove a member", Trail::Audit(author, new)).await?;
+    commit(tx, "remove a member", Trail::Audit(author, &new)).await?;
     Ok(MemberChange::Done)
 }
 
@@ -178,7 +178,7 @@ pub async fn organization_create(db: &Db, new: &NewOrganization, author: &Author
         before: serde_json::Value::Null,
         after,
     };
-    commit(tx, "create an organization", Trail::Audit(author, audit)).await
+    commit(tx, "create an organization", Trail::Audit(author, &audit)).await
 }
 
 /// Lets a session show another organization of its person. Takes the scope that the person was found to be a member of.
@@ -196,7 +196,7 @@ pub async fn session_switch(db: &Db, scope: &OrgScope, person: UserId, session: 
     }
     let subject = (SubjectKind::Session, session.to_string());
     let new = NewAudit { subject, ..member_audit(scope, AuditAction::SessionSwitched, person) };
-    commit(tx, "switch a session", Trail::Audit(author, new)).await
+    commit(tx, "switch a session", Trail::Audit(author, &new)).await
 }
 
 /// Refuses one membership too many for a person.

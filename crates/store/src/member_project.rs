@@ -76,7 +76,7 @@ pub async fn member_limit_set(
         before: said(before.as_ref()),
         after: said(projects),
     };
-    commit(tx, "limit a member to projects", Trail::Audit(author, new)).await
+    commit(tx, "limit a member to projects", Trail::Audit(author, &new)).await
 }
 
 /// Lifts a member's limits, in a transaction that makes them owner or admin.

@@ -25,6 +25,7 @@ pub(crate) mod ask;
 mod attempts;
 pub(crate) mod checks;
 mod console;
+pub(crate) mod idempotency;
 mod mail;
 mod password;
 pub(crate) mod scopes;

@@ -45,7 +45,8 @@ impl FromRequestParts<Arc<Control>> for Management {
     }
 }
 
-async fn proven(parts: &Parts, control: &Control) -> Result<Management, Refused> {
+/// Who asks, before anything is asked about a path.
+pub(super) async fn proven(parts: &Parts, control: &Control) -> Result<Management, Refused> {
     let named = organization(&parts.headers)?;
     match presented(parts, control)? {
         Presented::Key(key) => {

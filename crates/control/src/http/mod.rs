@@ -17,6 +17,7 @@ mod key_change;
 mod keys;
 mod management_keys;
 mod members;
+mod once;
 pub(crate) mod openapi;
 mod operator;
 mod organizations;
@@ -49,6 +50,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .fallback(edge::nothing_here)
         .method_not_allowed_fallback(edge::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), once::once))
         .layer(middleware::from_fn(edge::answer))
         .with_state(control)
 }

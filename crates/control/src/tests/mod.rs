@@ -13,6 +13,7 @@ mod management_keys;
 mod matrix;
 mod member_projects;
 mod members;
+mod once;
 mod projects;
 mod provider_keys;
 mod refusals;

@@ -4,6 +4,7 @@
 mod audit;
 mod directory;
 mod epochs;
+mod idempotency;
 mod invites;
 mod leases;
 mod member_projects;
@@ -58,6 +59,8 @@ contract! { sqlite => super::world::sqlite;
         old_and_surplus_sessions_make_room
         another_password_ends_the_other_sessions
         other_sessions_end_together;
+    idempotency:
+        an_answer_is_kept_for_its_caller_and_for_a_while;
     invites:
         an_invitation_waits_for_its_address
         an_invitation_is_accepted_once_and_in_time
