@@ -88,7 +88,7 @@ pub async fn invite_create(db: &Db, scope: &OrgScope, new: &NewInvite, author: &
     mail_insert(&mut tx, &new.mail).await?;
     let row = invite_read(&mut tx, scope, new.id).await?;
     let audit = invite_audit(&row, AuditAction::InviteCreated, Value::Null, invite_said(&row));
-    commit(tx, "invite somebody", Trail::Audit(author, audit)).await?;
+    commit(tx, "invite somebody", Trail::Audit(author, &audit)).await?;
     Ok(row)
 }
 
@@ -110,7 +110,7 @@ pub async fn invite_revoke(db: &Db, scope: &OrgScope, id: InviteId, author: &Aut
         .act("revoke an invitation")?;
     let row = InviteRow { status: InviteStatus::Revoked, ..before.clone() };
     let audit = invite_audit(&row, AuditAction::InviteRevoked, invite_said(&before), invite_said(&row));
-    commit(tx, "revoke an invitation", Trail::Audit(author, audit)).await?;
+    commit(tx, "revoke an invitation", Trail::Audit(author, &audit)).await?;
     Ok(row)
 }
 
@@ -148,7 +148,7 @@ pub async fn invite_accept(db: &Db, invite: InviteId, person: UserId, author: &A
     let row = invites_accept(&mut tx, invite, person, author).await?;
     let after = json!({ "status": InviteStatus::Accepted.as_str(), "accepted_by": person.to_string() });
     let audit = invite_audit(&row, AuditAction::InviteAccepted, json!({ "status": InviteStatus::Pending.as_str() }), after);
-    commit(tx, "accept an invitation", Trail::Audit(author, audit)).await?;
+    commit(tx, "accept an invitation", Trail::Audit(author, &audit)).await?;
     Ok(row)
 }
 
@@ -171,7 +171,7 @@ pub(crate) async fn invites_accept(tx: &mut Tx, invite: InviteId, person: UserId
         if row.id != invite {
             let after = json!({ "status": InviteStatus::Accepted.as_str(), "accepted_by": person.to_string() });
             let before = json!({ "status": InviteStatus::Pending.as_str() });
-            audit_insert(tx, author, invite_audit(row, AuditAction::InviteAccepted, before, after)).await?;
+            audit_insert(tx, author, &invite_audit(row, AuditAction::InviteAccepted, before, after)).await?;
         }
     }
     Ok(accepted)

@@ -25,11 +25,13 @@ mod change;
 mod data_key;
 mod db;
 mod error;
+mod idempotency;
 mod invite;
 mod ledger;
 mod mail;
 mod management_key;
 mod member;
+mod member_project;
 mod migrations;
 mod organization;
 mod person;
@@ -41,7 +43,8 @@ mod sign_up;
 mod words;
 
 pub use api_key::{
-    ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_used,
+    ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_list_of,
+    api_key_revoke, api_key_used,
 };
 pub use api_key_change::{ApiKeyRotate, ApiKeyUpdate, api_key_rotate, api_key_update};
 pub use audit::{Actor, AuditFilter, AuditRow, Author, audit_list};
@@ -51,6 +54,7 @@ pub use change::{ChangeRow, changes_after, revision_latest};
 pub use data_key::{DataKeyRow, data_key_create, data_key_get};
 pub use db::{Db, OpenOptions};
 pub use error::StoreError;
+pub use idempotency::{IdempotencyKey, IdempotencyRow, NewIdempotency, idempotency_answer, idempotency_begin, idempotency_forget};
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
 pub use ledger::{
     Account, Balance, Correction, CrashLoss, CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind,
@@ -68,6 +72,7 @@ pub use member::{
     MemberChange, MemberPersonRow, MemberRemove, NewOrganization, member_list, member_remove, member_role_set, organization_create,
     ownership_transfer, session_switch,
 };
+pub use member_project::{Limits, member_limit, member_limit_set, member_limits};
 pub use organization::{OrganizationRow, organization_get, organization_rename};
 pub use person::{
     MemberRow, MembershipRow, PersonRow, member_get, memberships_of, operator_first, people_count, person_by_email, person_get,
