@@ -65,7 +65,6 @@ pub(crate) struct NewAudit {
 
 /// What a transaction that commits leaves in the audit log.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, on its way")]
 pub(crate) enum Trail<'a> {
     /// Somebody's act.
     Audit(&'a Author, &'a NewAudit),

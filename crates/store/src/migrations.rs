@@ -24,6 +24,9 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (4, "provider_key", include_str!("../../../migrations/postgres/0004_provider_key.sql")),
     (6, "audit", include_str!("../../../migrations/postgres/0006_audit.sql")),
     (7, "invite", include_str!("../../../migrations/postgres/0007_invite.sql")),
+    (8, "member_project", include_str!("../../../migrations/postgres/0008_member_project.sql")),
+    (9, "management_key_scope", include_str!("../../../migrations/postgres/0009_management_key_scope.sql")),
+    (10, "idempotency", include_str!("../../../migrations/postgres/0010_idempotency.sql")),
 ];
 
 /// All steps for SQLite.

@@ -51,7 +51,8 @@ pub(crate) const SEGMENTS: &[(&str, Area)] = &[
 impl Area {
     /// What a path is about.
     pub fn of(path: &str) -> Option<Self> {
-        let segment = path.strip_prefix("/api/v1/")?.split('/').next()?;
+        // A table of the same rows (`usage.csv`) is about the same.
+        let segment = path.strip_prefix("/api/v1/")?.split(['/', '.']).next()?;
         Self::of_segment(segment)
     }
 
@@ -87,6 +88,7 @@ mod tests {
     #[test]
     fn a_path_is_about_its_first_segment() {
         assert_eq!(Area::of("/api/v1/api-keys/key_1/rotate"), Some(Area::ApiKeys));
+        assert_eq!(Area::of("/api/v1/usage.csv"), Some(Area::Usage));
         assert_eq!(Area::of("/api/v1/projects"), Some(Area::Projects));
         for path in ["/api/v1/api-keysx", "/api/v1/", "/api/v2/projects", "/api/v1/organizations", ""] {
             assert_eq!(Area::of(path), None, "{path}");
