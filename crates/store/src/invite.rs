@@ -153,11 +153,12 @@ pub async fn invite_accept(db: &Db, invite: InviteId, person: UserId, author: &A
 }
 
 /// Accepts one invitation, which the caller writes into the log, and all others for the same address. One that is not
-/// pending any more, or is another address's, does not exist.
+/// pending any more, is another address's, or was made by somebody who could not make it now, does not exist.
 pub(crate) async fn invites_accept(tx: &mut Tx, invite: InviteId, person: UserId, author: &Author) -> Result<InviteRow, StoreError> {
     let rows = sqlx::query(
         "SELECT i.id, i.organization_id, i.email, i.role, i.status, i.invited_by, i.created_at_us, i.expires_at_us FROM invite i \
-         JOIN person p ON p.email = i.email WHERE p.id = $1 AND i.status = 'pending' AND i.expires_at_us > $2 ORDER BY i.id",
+         JOIN person p ON p.email = i.email JOIN member m ON m.organization_id = i.organization_id AND m.person_id = i.invited_by \
+         AND (m.role = 'owner' OR (m.role = 'admin' AND i.role <> 'owner')) WHERE p.id = $1 AND i.status = 'pending' AND i.expires_at_us > $2 ORDER BY i.id",
     )
     .bind(person.to_string())
     .bind(author.at.0)

@@ -12,7 +12,7 @@ use store::{Actor, Author, KeyStatus, ManagementCallerRow, MemberRow, Organizati
 use crate::app::areas::Area;
 use crate::app::auth::Visitor;
 use crate::app::rights::Right;
-use crate::app::scopes::{Access, Reach, Scopes};
+use crate::app::scopes::{Access, Reach, Scopes, may};
 use crate::app::{Control, ask};
 
 /// How somebody came in.
@@ -161,6 +161,12 @@ impl Management {
             scopes.check(path, access)?;
         }
         if self.is_limited() { Area::limited(path) } else { Ok(()) }
+    }
+
+    /// Whether the caller could change something below a path, as far as its area says. What is about a person always.
+    pub(crate) fn may_change(&self, path: &str) -> bool {
+        let area = Area::of(path);
+        area.is_none_or(|area| may(self.reach(), area, Access::Write) && self.check(path, Access::Write).is_ok())
     }
 
     /// As far as it decides what keys they may make.

@@ -41,6 +41,10 @@ pub(super) async fn once(State(control): State<Arc<Control>>, request: Request, 
 async fn repeatable(control: Arc<Control>, request: Request, next: Next) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
     let who = proven(&parts, &control).await?;
+    // Who may not ask any more gets the route's own refusal, and no kept answer.
+    if !who.may_change(parts.uri.path()) {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    }
     let wrong = || invalid(HEADER, format!("`{HEADER}` must be printable ASCII"));
     let key = parts.headers.get(HEADER).and_then(|value| value.to_str().ok()).ok_or_else(wrong)?.to_owned();
     let read = tokio::time::timeout(BODY_DEADLINE, to_bytes(body, BODY_BYTES_MAX)).await;

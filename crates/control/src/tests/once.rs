@@ -79,6 +79,8 @@ async fn an_answer_is_for_who_may_still_ask() {
     let admin = world.tenant(2, Role::Admin).await;
     let body = json!({"name": "k"});
     post(&world, &admin.management_key, "a", KEYS, &body).await.ok(201);
+    world.sql(&format!("UPDATE member SET role = 'viewer' WHERE person_id = '{}'", admin.user)).await;
+    post(&world, &admin.management_key, "a", KEYS, &body).await.refused(403, "permission_denied");
     world.sql(&format!("DELETE FROM member WHERE person_id = '{}'", admin.user)).await;
     post(&world, &admin.management_key, "a", KEYS, &body).await.refused(403, "permission_denied");
 }

@@ -68,7 +68,8 @@ contract! {
     invites:
         an_invitation_waits_for_its_address
         an_invitation_is_accepted_once_and_in_time
-        the_invited_sign_up_into_the_organization;
+        the_invited_sign_up_into_the_organization
+        an_invitation_holds_no_more_than_its_maker;
     member_projects:
         a_member_is_limited_to_projects_of_the_organization
         limits_end_with_a_higher_role_and_with_the_membership;
