@@ -394,7 +394,7 @@ export interface paths {
         /**
          * Invite somebody
          * @description For owners and admins; only owners invite owners. A letter with a token goes to the address: whoever gets it accepts
-         *     within 7 days, with an account of that address. An invitation that waits for the address already is replaced.
+         *     within 7 days, with an account of that address, as long as who invited could still invite. An invitation that waits for the address already is replaced.
          */
         post: operations["invite_create"];
         delete?: never;
