@@ -118,3 +118,18 @@ def test_the_file_and_the_environment_that_wins(llmg):
     there.env["LLMG_BODY_BYTES_MAX"] = "100000"
     there.start()
     assert there.chat("x" * 400).status == 200
+
+
+def test_private_addresses_are_for_the_operator_alone(llmg, sim):
+    """An instance that others can reach calls what its operator named, and not what an organization names."""
+    there = llmg(env={**sim.env_for_llmg, "LLMG_ALLOW_PRIVATE_UPSTREAMS": "false"})
+    assert there.chat().status == 200 and sim.summary()["requests"] >= 1
+    alone = llmg(env={"LLMG_ALLOW_PRIVATE_UPSTREAMS": "false"})
+    assert alone.chat().status == 200, "the built-in provider is this instance's own"
+    saved = wire.call(
+        "POST",
+        there.url + "/api/v1/provider-keys",
+        {"provider": "openai", "name": "inside", "key": "sk-inside-0000", "base_url": sim.url.replace("http:", "https:")},
+        {"authorization": f"Bearer {there.management_key}"},
+    )
+    assert saved.status == 502 and "not public" in saved.text, saved.text

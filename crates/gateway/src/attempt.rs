@@ -153,7 +153,8 @@ async fn one(open: &mut OpenCall, call: &mut Call, candidate: &Candidate, attemp
     open.intend(candidate, attempt).map_err(|error| Failed::ours(unrecordable(error)))?;
     let gateway = open.gateway().clone();
     gateway.journal.durable().await.map_err(|error| Failed::ours(unrecordable(error)))?;
-    let response = gateway.upstream.send(request.map(|()| Full::new(Bytes::from(outgoing.body)))).await.map_err(|down| Failed {
+    let upstream = if candidate.is_own() { &gateway.upstream_own } else { &gateway.upstream };
+    let response = upstream.send(request.map(|()| Full::new(Bytes::from(outgoing.body)))).await.map_err(|down| Failed {
         elsewhere: true,
         // Once it was sent, a provider may have taken the call: it is not sent there a second time.
         again: down.unsent,

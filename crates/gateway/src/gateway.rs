@@ -94,7 +94,10 @@ pub struct Gateway {
     pub(crate) funds: Funds,
     pub(crate) catalog: CatalogHandle,
     pub(crate) credentials: ArcSwap<Credentials>,
+    /// To where the operator says: the catalog, the settings, the built-in simulated provider.
     pub(crate) upstream: Upstream,
+    /// To where an organization says: nowhere inside, unless the operator allows it.
+    pub(crate) upstream_own: Upstream,
     pub(crate) journal: Arc<Journal>,
     pub(crate) limiter: Limiter,
     pub(crate) cache: Cache,
@@ -115,7 +118,8 @@ impl Gateway {
             directory,
             catalog: CatalogHandle::new(catalog),
             credentials: ArcSwap::from_pointee(credentials),
-            upstream: Upstream::new(settings.limits, settings.allow_private),
+            upstream: Upstream::new(settings.limits, true),
+            upstream_own: Upstream::new(settings.limits, settings.allow_private),
             journal,
             limiter: Limiter::memory(),
             cache: Cache::memory(settings.cache_bytes_max),

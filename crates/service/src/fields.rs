@@ -62,7 +62,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "allow_private_upstreams",
         "auto",
-        "private addresses and plain http toward providers; auto: only while `listen` is loopback; or true, false",
+        "organizations may send their own provider keys to private addresses and over plain http; auto: only while `listen` is loopback; or true, false",
     ),
     field("drain_timeout_ms", "30000", "milliseconds that open calls get to end when the process stops, 0 to 3600000"),
     field("log", "info", "log filter, such as `info` or `info,gateway=debug`"),

@@ -52,7 +52,8 @@ fn analytics_fault(error: AnalyticsError) -> Fault {
 
 /// The one answer about things that do not exist and about things of others.
 pub(crate) fn not_found(what: &str) -> Fault {
-    Fault::new(Code::NotFound, format!("there is no such {what} in this organization"))
+    let place = if what == "organization" { "" } else { " in this organization" };
+    Fault::new(Code::NotFound, format!("there is no such {what}{place}"))
 }
 
 fn unavailable(code: Code) -> Fault {
