@@ -3,6 +3,7 @@
 //!
 //! A later version asks control over gRPC instead; what the rest of the gateway sees stays.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 use store::{CallerRow, ChangeKind, ChangeRow, Db, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
 
 use crate::own_keys::{self, OwnKeys};
+use crate::rules::Rules;
 
 /// Limit: callers kept in memory.
 const CALLERS_MAX: usize = 100_000;
@@ -52,13 +54,16 @@ pub(crate) struct Caller {
     pub(crate) tpm: Option<u32>,
     pub(crate) concurrency: Option<u32>,
     pub(crate) allowed_models: Option<Vec<String>>,
+    /// None: what most keys have.
+    pub(crate) rules: Option<Box<Rules>>,
     pub(crate) markup_basis_points: u32,
 }
 
 impl Caller {
     #[expect(clippy::disallowed_methods, reason = "the key's SHA-256 matched: this proves the tenant")]
-    fn proven(row: CallerRow) -> Self {
-        Self {
+    fn proven(row: CallerRow) -> Result<Self, StoreError> {
+        let rules = Rules::new(row.rules).map_err(|_| StoreError::Corrupt { what: "rules" })?;
+        Ok(Self {
             scope: OrgScope::proven(row.organization),
             key: row.key,
             project: row.project,
@@ -71,16 +76,17 @@ impl Caller {
             tpm: row.tpm,
             concurrency: row.concurrency,
             allowed_models: row.allowed_models,
+            rules,
             markup_basis_points: row.markup_basis_points,
-        }
+        })
     }
 
     pub(crate) fn organization(&self) -> OrganizationId {
         self.scope.organization()
     }
 
-    /// Refuses a key that is revoked, over its time, or of a suspended organization.
-    fn open(self: Arc<Self>, now: UnixMicros) -> Result<Arc<Self>, Fault> {
+    /// Refuses a key that is revoked, over its time, of a suspended organization, or used from elsewhere than it may be.
+    fn open(self: Arc<Self>, now: UnixMicros, client: IpAddr) -> Result<Arc<Self>, Fault> {
         if self.key_status == KeyStatus::Revoked {
             return Err(Fault::new(Code::RevokedApiKey, "this API key was revoked; create another one in the dashboard under API keys"));
         }
@@ -92,6 +98,9 @@ impl Caller {
         }
         if self.organization_status == OrganizationStatus::Suspended {
             return Err(Fault::new(Code::PermissionDenied, "this organization is suspended; its owner finds the reason in the dashboard"));
+        }
+        if let Some(rules) = &self.rules {
+            rules.address_allowed(client)?;
         }
         Ok(self)
     }
@@ -131,11 +140,11 @@ impl Directory {
         })
     }
 
-    /// Who presents this key.
-    pub(crate) async fn resolve(&self, key: &str, now: UnixMicros) -> Result<Arc<Caller>, Fault> {
+    /// Who presents this key, from this address.
+    pub(crate) async fn resolve(&self, key: &str, client: IpAddr, now: UnixMicros) -> Result<Arc<Caller>, Fault> {
         let hash: KeyHash = Sha256::digest(key.as_bytes()).into();
         if let Some(caller) = self.callers.get(&hash) {
-            return caller.open(now);
+            return caller.open(now, client);
         }
         match key::read(key) {
             Spelling::Mistyped(_) => {
@@ -155,7 +164,7 @@ impl Directory {
         if self.nobodies.get(&hash).is_some() {
             return Err(nobody());
         }
-        self.load(hash).await?.open(now)
+        self.load(hash).await?.open(now, client)
     }
 
     async fn load(&self, hash: KeyHash) -> Result<Arc<Caller>, Fault> {
@@ -207,7 +216,8 @@ impl Directory {
     /// The caller in the store; `Err(None)` when the key is nobody's.
     async fn read(&self, hash: &KeyHash) -> Result<Arc<Caller>, Option<StoreError>> {
         let row = store::caller_by_key_hash(&self.db, hash).await.map_err(Some)?;
-        row.map(|row| Arc::new(Caller::proven(row))).ok_or(None)
+        let caller = Caller::proven(row.ok_or(None)?).map_err(Some)?;
+        Ok(Arc::new(caller))
     }
 
     /// Follows the change feed until the process stops.

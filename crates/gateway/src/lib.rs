@@ -22,6 +22,7 @@ mod pipeline;
 mod plan;
 pub mod probe;
 mod relay;
+mod rules;
 mod settle;
 mod upstream;
 

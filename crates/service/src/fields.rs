@@ -37,7 +37,7 @@ pub const FIELDS: &[Field] = &[
     ),
     field("tls_cert", "", "PEM file with the certificate chain; needs `tls_key`"),
     field("tls_key", "", "PEM file with the private key; needs `tls_cert`"),
-    field("trusted_proxies", "", "CIDR blocks, separated by commas, whose X-Forwarded-For is believed; has no effect yet"),
+    field("trusted_proxies", "", "CIDR blocks, separated by commas, of the proxies whose X-Forwarded-For is believed"),
     field(
         "signup",
         "open",

@@ -26,6 +26,7 @@ mod data_key;
 mod db;
 mod error;
 mod invite;
+mod key_rules;
 mod ledger;
 mod mail;
 mod management_key;
@@ -52,6 +53,7 @@ pub use data_key::{DataKeyRow, data_key_create, data_key_get};
 pub use db::{Db, OpenOptions};
 pub use error::StoreError;
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
+pub use key_rules::KeyRules;
 pub use ledger::{
     Account, Balance, Correction, CrashLoss, CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind,
     LeaseExtend, LeaseGrant, LeaseGranted, LeaseReturn, LeaseReturned, LeaseRow, LogOffset, Overshoot, PostBatch, Posted, PostedEvent,

@@ -12,6 +12,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (4, "provider_key", include_str!("../../../migrations/sqlite/0004_provider_key.sql")),
     (6, "audit", include_str!("../../../migrations/sqlite/0006_audit.sql")),
     (7, "invite", include_str!("../../../migrations/sqlite/0007_invite.sql")),
+    (10, "key_rules", include_str!("../../../migrations/sqlite/0010_key_rules.sql")),
 ];
 
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -21,6 +22,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (4, "provider_key", include_str!("../../../migrations/postgres/0004_provider_key.sql")),
     (6, "audit", include_str!("../../../migrations/postgres/0006_audit.sql")),
     (7, "invite", include_str!("../../../migrations/postgres/0007_invite.sql")),
+    (10, "key_rules", include_str!("../../../migrations/postgres/0010_key_rules.sql")),
 ];
 
 /// All steps for SQLite.
