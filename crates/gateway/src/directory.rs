@@ -43,6 +43,7 @@ type KeyHash = [u8; 32];
 pub(crate) struct Caller {
     pub(crate) scope: OrgScope,
     pub(crate) key: ApiKeyId,
+    hash: KeyHash,
     pub(crate) project: ProjectId,
     key_status: KeyStatus,
     expires_at: Option<UnixMicros>,
@@ -61,11 +62,12 @@ pub(crate) struct Caller {
 
 impl Caller {
     #[expect(clippy::disallowed_methods, reason = "the key's SHA-256 matched: this proves the tenant")]
-    fn proven(row: CallerRow) -> Result<Self, StoreError> {
+    fn proven(row: CallerRow, hash: KeyHash) -> Result<Self, StoreError> {
         let rules = Rules::new(row.rules).map_err(|_| StoreError::Corrupt { what: "rules" })?;
         Ok(Self {
             scope: OrgScope::proven(row.organization),
             key: row.key,
+            hash,
             project: row.project,
             key_status: row.key_status,
             expires_at: row.expires_at,
@@ -85,8 +87,17 @@ impl Caller {
         self.scope.organization()
     }
 
-    /// Refuses a key that is revoked, over its time, of a suspended organization, or used from elsewhere than it may be.
+    /// Refuses a key that does not open, or is used from elsewhere than it may be.
     fn open(self: Arc<Self>, now: UnixMicros, client: IpAddr) -> Result<Arc<Self>, Fault> {
+        self.opens(now)?;
+        if let Some(rules) = &self.rules {
+            rules.address_allowed(client)?;
+        }
+        Ok(self)
+    }
+
+    /// Refuses a key that is revoked, over its time, or of a suspended organization.
+    fn opens(&self, now: UnixMicros) -> Result<(), Fault> {
         if self.key_status == KeyStatus::Revoked {
             return Err(Fault::new(Code::RevokedApiKey, "this API key was revoked; create another one in the dashboard under API keys"));
         }
@@ -99,10 +110,7 @@ impl Caller {
         if self.organization_status == OrganizationStatus::Suspended {
             return Err(Fault::new(Code::PermissionDenied, "this organization is suspended; its owner finds the reason in the dashboard"));
         }
-        if let Some(rules) = &self.rules {
-            rules.address_allowed(client)?;
-        }
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -167,6 +175,17 @@ impl Directory {
         self.load(hash).await?.open(now, client)
     }
 
+    /// Why a caller that was let in may not go on; none when it may, and while the directory cannot be asked: that is our own
+    /// fault, and ends no call.
+    pub(crate) async fn refusal(&self, caller: &Caller, now: UnixMicros) -> Option<Fault> {
+        let known = match self.callers.get(&caller.hash) {
+            Some(known) => Ok(known),
+            None => self.load(caller.hash).await,
+        };
+        let refusal = known.and_then(|known| known.opens(now)).err()?;
+        (refusal.code() != Code::DirectoryUnavailable).then_some(refusal)
+    }
+
     async fn load(&self, hash: KeyHash) -> Result<Arc<Caller>, Fault> {
         for _ in 0..READS_MAX {
             // Coalesced: many calls with a key that is new here make one query.
@@ -216,7 +235,7 @@ impl Directory {
     /// The caller in the store; `Err(None)` when the key is nobody's.
     async fn read(&self, hash: &KeyHash) -> Result<Arc<Caller>, Option<StoreError>> {
         let row = store::caller_by_key_hash(&self.db, hash).await.map_err(Some)?;
-        let caller = Caller::proven(row.ok_or(None)?).map_err(Some)?;
+        let caller = Caller::proven(row.ok_or(None)?, *hash).map_err(Some)?;
         Ok(Arc::new(caller))
     }
 
