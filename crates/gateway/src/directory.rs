@@ -17,6 +17,7 @@ use service::Shutdown;
 use sha2::{Digest, Sha256};
 use store::{CallerRow, ChangeKind, ChangeRow, Db, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
 
+use crate::misses::Misses;
 use crate::own_keys::{self, OwnKeys};
 use crate::rules::Rules;
 
@@ -128,6 +129,7 @@ pub(crate) struct Directory {
     db: Db,
     callers: Cache<KeyHash, Arc<Caller>>,
     nobodies: Cache<KeyHash, ()>,
+    misses: Misses,
     master_key: Arc<MasterKey>,
     own_keys: Cache<OrganizationId, Arc<OwnKeys>, ByBytes>,
     /// The newest revision that the feed has handled.
@@ -136,12 +138,13 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Starts at the store's newest revision: nothing older can be in memory yet.
-    pub(crate) async fn new(db: Db, master_key: Arc<MasterKey>) -> Result<Self, StoreError> {
+    pub(crate) async fn new(db: Db, master_key: Arc<MasterKey>, unknown_keys_per_minute: u32) -> Result<Self, StoreError> {
         let revision = store::revision_latest(&db).await?;
         Ok(Self {
             db,
             callers: Cache::new(CALLERS_MAX),
             nobodies: Cache::new(NOBODIES_MAX),
+            misses: Misses::new(unknown_keys_per_minute),
             master_key,
             own_keys: Cache::with_weighter(OWN_KEYS_EXPECTED, OWN_KEYS_BYTES_MAX, ByBytes),
             revision: AtomicI64::new(revision),
@@ -172,7 +175,13 @@ impl Directory {
         if self.nobodies.get(&hash).is_some() {
             return Err(nobody());
         }
-        self.load(hash).await?.open(now, client)
+        // Nothing tells an unknown key from one that was not used here yet, so that both wait while the address has none left.
+        self.misses.allow(client, now)?;
+        let loaded = self.load(hash).await;
+        if loaded.as_ref().is_err_and(|fault| fault.code() == Code::InvalidApiKey) {
+            self.misses.missed(client, now);
+        }
+        loaded?.open(now, client)
     }
 
     /// Why a caller that was let in may not go on; none when it may, and while the directory cannot be asked: that is our own

@@ -17,6 +17,7 @@ mod funds;
 mod gateway;
 mod http;
 mod metrics;
+mod misses;
 mod own_keys;
 mod pipeline;
 mod plan;

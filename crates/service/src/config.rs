@@ -120,6 +120,9 @@ pub struct Config {
     /// Calls served at once.
     #[serde(deserialize_with = "whole::<_, 1, 1_000_000>")]
     pub in_flight_max: u64,
+    /// Unknown API keys that an address may present in a minute.
+    #[serde(deserialize_with = "whole::<_, 1, 1_000_000>")]
+    pub unknown_keys_per_minute: u64,
     /// Milliseconds to connect to a provider.
     #[serde(deserialize_with = "whole::<_, 1, 600_000>")]
     pub upstream_connect_timeout_ms: u64,

@@ -55,6 +55,11 @@ pub const FIELDS: &[Field] = &[
     ),
     field("body_bytes_max", "33554432", "largest request body in bytes, 1 to 1073741824"),
     field("in_flight_max", "20000", "calls served at once before 503 `overloaded`, 1 to 1000000"),
+    field(
+        "unknown_keys_per_minute",
+        "60",
+        "unknown API keys that a client's address may present in a minute before 429 `rate_limit_exceeded`, 1 to 1000000",
+    ),
     field("upstream_connect_timeout_ms", "5000", "milliseconds, 1 to 600000"),
     field("upstream_first_byte_timeout_ms", "600000", "milliseconds until the provider's first byte, 1 to 3600000"),
     field("upstream_idle_timeout_ms", "120000", "milliseconds between two chunks of a provider's stream, 1 to 3600000"),
