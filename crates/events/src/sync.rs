@@ -10,7 +10,7 @@ use crate::layout;
 /// An append is on disk this long after it returned, plus the time that the disk needs.
 pub const SYNC_WITHIN: Duration = Duration::from_millis(10);
 /// How long the first append of a group waits for others.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(9);
 /// The log is weighed at most this often.
 const WEIGH_EVERY: Duration = Duration::from_millis(250);
 

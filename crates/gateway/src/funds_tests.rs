@@ -45,6 +45,7 @@ async fn world(credits: NanoUsd) -> World {
         hash: [2; 32],
         prefix: "llmgm_000".into(),
         last4: "0000".into(),
+        scopes: None,
         expires_at: None,
         created_by: UserId::from_uuid(id(4)),
     };

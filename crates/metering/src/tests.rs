@@ -139,6 +139,7 @@ fn first_start() -> Bootstrap {
             hash: [2; 32],
             prefix: "llmgm_ab".to_owned(),
             last4: "wxyz".to_owned(),
+            scopes: None,
             expires_at: None,
             created_by: user,
         },

@@ -143,11 +143,10 @@ mod tests {
 
     #[test]
     fn a_barred_deployment_is_no_candidate() {
-        let found =
-            order("claude-opus-4-5-20251101", &Around { available: &["anthropic", "openrouter"], cooling: &[], barred: &["anthropic"] });
-        assert_eq!(found, Ok(vec!["openrouter".to_owned()]));
         let all = Around { available: &["anthropic"], cooling: &[], barred: &["anthropic"] };
         assert_eq!(order("claude-opus-4-5-20251101", &all), Err(Code::ProviderNotConfigured));
+        let other = Around { available: &["anthropic"], cooling: &[], barred: &["openai"] };
+        assert_eq!(order("claude-opus-4-5-20251101", &other), Ok(vec!["anthropic".to_owned()]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
 use crate::audit::{Author, NewAudit, Trail};
-use crate::caller::models_read;
+use crate::caller::texts_read;
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
@@ -107,7 +107,7 @@ pub async fn api_key_create(db: &Db, scope: &OrgScope, key: &NewApiKey, author: 
     api_key_insert(&mut tx, scope.organization(), key, false, author.at).await?;
     let after = api_key_said(&api_key_read(&mut tx, scope, key.id).await?.0);
     let new = api_key_audit(scope, AuditAction::ApiKeyCreated, key.id, Value::Null, after);
-    commit(tx, "create an API key", Trail::Audit(author, new)).await
+    commit(tx, "create an API key", Trail::Audit(author, &new)).await
 }
 
 /// Stores another product's key by its hash, and tells gateways; a key that this organization has already is left as it
@@ -128,7 +128,7 @@ pub async fn api_key_import(db: &Db, scope: &OrgScope, key: &NewApiKey, author: 
     api_key_insert(&mut tx, scope.organization(), key, true, author.at).await?;
     let after = api_key_said(&api_key_read(&mut tx, scope, key.id).await?.0);
     let new = api_key_audit(scope, AuditAction::ApiKeyImported, key.id, Value::Null, after);
-    commit(tx, "import an API key", Trail::Audit(author, new)).await?;
+    commit(tx, "import an API key", Trail::Audit(author, &new)).await?;
     Ok(ImportOutcome::Created(key.id))
 }
 
@@ -138,7 +138,7 @@ pub async fn api_key_revoke(db: &Db, scope: &OrgScope, id: ApiKeyId, author: &Au
     let Some(before) = api_key_revoke_in(&mut tx, scope, id, author.at).await? else { return Ok(()) };
     let after = api_key_said(&api_key_read(&mut tx, scope, id).await?.0);
     let new = api_key_audit(scope, AuditAction::ApiKeyRevoked, id, api_key_said(&before), after);
-    commit(tx, "revoke an API key", Trail::Audit(author, new)).await
+    commit(tx, "revoke an API key", Trail::Audit(author, &new)).await
 }
 
 /// Closes a key and tells gateways; answers with the key as it was, or `None` when it was closed already.
@@ -182,15 +182,38 @@ pub async fn api_key_get(db: &Db, scope: &OrgScope, id: ApiKeyId) -> Result<ApiK
 
 /// Keys of the scope in the order of their ids (which is that of their making), of one project or all.
 pub async fn api_key_list(db: &Db, scope: &OrgScope, project: Option<ProjectId>, page: KeyPage) -> Result<Vec<ApiKeyRow>, StoreError> {
+    list(db, scope, None, project, page).await
+}
+
+/// [`api_key_list`] of the projects that a member is limited to.
+pub async fn api_key_list_of(
+    db: &Db,
+    scope: &OrgScope,
+    limited: UserId,
+    project: Option<ProjectId>,
+    page: KeyPage,
+) -> Result<Vec<ApiKeyRow>, StoreError> {
+    list(db, scope, Some(limited), project, page).await
+}
+
+async fn list(
+    db: &Db,
+    scope: &OrgScope,
+    limited: Option<UserId>,
+    project: Option<ProjectId>,
+    page: KeyPage,
+) -> Result<Vec<ApiKeyRow>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, project_id, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
-         rules, created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key \
-         WHERE organization_id = $1 AND ($2 = '' OR project_id = $2) AND id > $3 ORDER BY id LIMIT $4",
+        "SELECT k.id, k.project_id, k.name, k.prefix, k.last4, k.imported, k.status, k.expires_at_us, k.rpm, k.tpm, k.concurrency, \
+         k.allowed_models, k.rules, k.created_by, k.created_at_us, k.revoked_at_us, k.last_used_at_us FROM api_key k \
+         WHERE k.organization_id = $1 AND ($2 = '' OR k.project_id = $2) AND k.id > $3 AND ($5 = '' OR EXISTS (SELECT 1 \
+         FROM member_project m WHERE m.organization_id = $1 AND m.person_id = $5 AND m.project_id = k.project_id)) ORDER BY k.id LIMIT $4",
     )
     .bind(scope.organization().to_string())
     .bind(project.map(|project| project.to_string()).unwrap_or_default())
     .bind(page.after.map(|after| after.to_string()).unwrap_or_default())
     .bind(i64::from(page.limit))
+    .bind(limited.map(|person| person.to_string()).unwrap_or_default())
     .fetch_all(db.read())
     .await
     .act("list API keys")?;
@@ -220,7 +243,7 @@ pub(crate) async fn api_key_insert(
     imported: bool,
     now: UnixMicros,
 ) -> Result<(), StoreError> {
-    let models = models_stored(key.allowed_models.as_deref())?;
+    let models = texts_stored(key.allowed_models.as_deref())?;
     // The SELECT makes a project of another organization a project that does not exist.
     let done = sqlx::query(
         "INSERT INTO api_key (id, organization_id, project_id, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, \
@@ -284,10 +307,10 @@ pub(crate) fn api_key_audit(scope: &OrgScope, action: AuditAction, id: ApiKeyId,
     NewAudit { organization: scope.organization(), action, subject: (SubjectKind::ApiKey, id.to_string()), before, after }
 }
 
-/// The JSON array of a key's models.
-pub(crate) fn models_stored(models: Option<&[String]>) -> Result<Option<String>, StoreError> {
+/// A JSON array of texts: models, scopes.
+pub(crate) fn texts_stored(models: Option<&[String]>) -> Result<Option<String>, StoreError> {
     let spelled = models.map(serde_json::to_string).transpose();
-    spelled.map_err(|error| StoreError::Failed { act: "spell a key's models", source: error.into() })
+    spelled.map_err(|error| StoreError::Failed { act: "spell a list of texts", source: error.into() })
 }
 
 pub(crate) fn api_key_row(row: &AnyRow) -> Result<ApiKeyRow, StoreError> {
@@ -304,7 +327,7 @@ pub(crate) fn api_key_row(row: &AnyRow) -> Result<ApiKeyRow, StoreError> {
         rpm: columns.small_opt("rpm")?,
         tpm: columns.small_opt("tpm")?,
         concurrency: columns.small_opt("concurrency")?,
-        allowed_models: models_read(columns.text_opt("allowed_models")?)?,
+        allowed_models: texts_read(columns.text_opt("allowed_models")?)?,
         rules: rules_read(columns.text_opt("rules")?)?,
         created_by: columns.id_opt("created_by")?,
         created_at: columns.time("created_at_us")?,

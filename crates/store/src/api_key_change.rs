@@ -3,7 +3,7 @@
 use domain::{ApiKeyId, OrgScope, UnixMicros};
 use serde_json::json;
 
-use crate::api_key::{ApiKeyRow, NewApiKey, api_key_audit, api_key_insert, api_key_read, api_key_said, models_stored};
+use crate::api_key::{ApiKeyRow, NewApiKey, api_key_audit, api_key_insert, api_key_read, api_key_said, texts_stored};
 use crate::audit::{Author, Trail};
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
@@ -63,7 +63,7 @@ pub async fn api_key_update(
     key_write(&mut tx, scope, &key).await?;
     tell(&mut tx, scope, id, &hash, author.at).await?;
     let new = api_key_audit(scope, AuditAction::ApiKeyChanged, id, before, api_key_said(&key));
-    commit(tx, "change an API key", Trail::Audit(author, new)).await?;
+    commit(tx, "change an API key", Trail::Audit(author, &new)).await?;
     Ok(key)
 }
 
@@ -82,7 +82,7 @@ pub async fn api_key_rotate(db: &Db, scope: &OrgScope, rotate: &ApiKeyRotate, au
     api_key_insert(&mut tx, scope.organization(), &rotate.new, false, author.at).await?;
     let after = json!({ "expires_at_us": key.expires_at.map(|at| at.0), "successor_id": rotate.new.id.to_string() });
     let new = api_key_audit(scope, AuditAction::ApiKeyRotated, rotate.old, before, after);
-    commit(tx, "rotate an API key", Trail::Audit(author, new)).await
+    commit(tx, "rotate an API key", Trail::Audit(author, &new)).await
 }
 
 /// A key of the scope that is not revoked, with its hash.
@@ -107,7 +107,7 @@ async fn key_write(tx: &mut Tx, scope: &OrgScope, key: &ApiKeyRow) -> Result<(),
     .bind(key.rpm.map(i64::from))
     .bind(key.tpm.map(i64::from))
     .bind(key.concurrency.map(i64::from))
-    .bind(models_stored(key.allowed_models.as_deref())?)
+    .bind(texts_stored(key.allowed_models.as_deref())?)
     .bind(rules_stored(&key.rules)?)
     .execute(&mut **tx)
     .await

@@ -67,7 +67,7 @@ pub(crate) struct NewAudit {
 #[derive(Debug)]
 pub(crate) enum Trail<'a> {
     /// Somebody's act.
-    Audit(&'a Author, NewAudit),
+    Audit(&'a Author, &'a NewAudit),
     /// Nobody's act: uses, leases, postings. A change that somebody asked for is never this.
     Bookkeeping,
 }
@@ -151,8 +151,8 @@ pub async fn audit_list(
 
 /// Writes a line, in the transaction of what it tells of. The number is free of races because there is one writer at a
 /// time; an engine with several gets a conflict on the primary key, and the change is not made.
-pub(crate) async fn audit_insert(tx: &mut Tx, author: &Author, new: NewAudit) -> Result<(), StoreError> {
-    let (before, after) = changed(new.before, new.after);
+pub(crate) async fn audit_insert(tx: &mut Tx, author: &Author, new: &NewAudit) -> Result<(), StoreError> {
+    let (before, after) = changed(new.before.clone(), new.after.clone());
     sqlx::query(
         "INSERT INTO audit_event (organization_id, number, at_us, actor_kind, actor_id, action, subject_kind, subject_id, before_json, \
          after_json, address, user_agent) SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 \
@@ -164,7 +164,7 @@ pub(crate) async fn audit_insert(tx: &mut Tx, author: &Author, new: NewAudit) ->
     .bind(author.actor.id())
     .bind(new.action.as_str())
     .bind(new.subject.0.as_str())
-    .bind(new.subject.1)
+    .bind(&*new.subject.1)
     .bind((!before.is_null()).then(|| before.to_string()))
     .bind((!after.is_null()).then(|| after.to_string()))
     .bind(&*author.address)

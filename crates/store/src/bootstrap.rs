@@ -105,7 +105,7 @@ pub async fn bootstrap(db: &Db, new: &Bootstrap) -> Result<Bootstrapped, StoreEr
         credits_grant_in(&mut tx, new.organization, &starter_of(new)).await?;
     }
     let author = Author { actor: Actor::Operator(new.user), address: String::new(), user_agent: String::new(), at: new.now };
-    commit(tx, "bootstrap", Trail::Audit(&author, audit_of(new))).await?;
+    commit(tx, "bootstrap", Trail::Audit(&author, &audit_of(new))).await?;
     Ok(Bootstrapped::Created(BootstrapState { user: new.user, is_operator: true, organization: new.organization, project: new.project }))
 }
 

@@ -78,7 +78,7 @@ fn caller_row(row: &AnyRow) -> Result<CallerRow, StoreError> {
         rpm: columns.small_opt("rpm")?,
         tpm: columns.small_opt("tpm")?,
         concurrency: columns.small_opt("concurrency")?,
-        allowed_models: models_read(columns.text_opt("allowed_models")?)?,
+        allowed_models: texts_read(columns.text_opt("allowed_models")?)?,
         rules: rules_read(columns.text_opt("rules")?)?,
         plan: columns.text("plan")?,
         markup_basis_points: columns.small("markup_basis_points")?,
@@ -86,7 +86,7 @@ fn caller_row(row: &AnyRow) -> Result<CallerRow, StoreError> {
     })
 }
 
-/// The JSON array of a key's models.
-pub(crate) fn models_read(text: Option<String>) -> Result<Option<Vec<String>>, StoreError> {
-    text.map(|text| serde_json::from_str(&text)).transpose().map_err(|_| StoreError::Corrupt { what: "allowed_models" })
+/// A JSON array of texts: models, scopes.
+pub(crate) fn texts_read(text: Option<String>) -> Result<Option<Vec<String>>, StoreError> {
+    text.map(|text| serde_json::from_str(&text)).transpose().map_err(|_| StoreError::Corrupt { what: "list of texts" })
 }

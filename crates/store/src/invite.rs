@@ -88,7 +88,7 @@ pub async fn invite_create(db: &Db, scope: &OrgScope, new: &NewInvite, author: &
     mail_insert(&mut tx, &new.mail).await?;
     let row = invite_read(&mut tx, scope, new.id).await?;
     let audit = invite_audit(&row, AuditAction::InviteCreated, Value::Null, invite_said(&row));
-    commit(tx, "invite somebody", Trail::Audit(author, audit)).await?;
+    commit(tx, "invite somebody", Trail::Audit(author, &audit)).await?;
     Ok(row)
 }
 
@@ -110,7 +110,7 @@ pub async fn invite_revoke(db: &Db, scope: &OrgScope, id: InviteId, author: &Aut
         .act("revoke an invitation")?;
     let row = InviteRow { status: InviteStatus::Revoked, ..before.clone() };
     let audit = invite_audit(&row, AuditAction::InviteRevoked, invite_said(&before), invite_said(&row));
-    commit(tx, "revoke an invitation", Trail::Audit(author, audit)).await?;
+    commit(tx, "revoke an invitation", Trail::Audit(author, &audit)).await?;
     Ok(row)
 }
 
@@ -148,16 +148,17 @@ pub async fn invite_accept(db: &Db, invite: InviteId, person: UserId, author: &A
     let row = invites_accept(&mut tx, invite, person, author).await?;
     let after = json!({ "status": InviteStatus::Accepted.as_str(), "accepted_by": person.to_string() });
     let audit = invite_audit(&row, AuditAction::InviteAccepted, json!({ "status": InviteStatus::Pending.as_str() }), after);
-    commit(tx, "accept an invitation", Trail::Audit(author, audit)).await?;
+    commit(tx, "accept an invitation", Trail::Audit(author, &audit)).await?;
     Ok(row)
 }
 
 /// Accepts one invitation, which the caller writes into the log, and all others for the same address. One that is not
-/// pending any more, or is another address's, does not exist.
+/// pending any more, is another address's, or was made by somebody who could not make it now, does not exist.
 pub(crate) async fn invites_accept(tx: &mut Tx, invite: InviteId, person: UserId, author: &Author) -> Result<InviteRow, StoreError> {
     let rows = sqlx::query(
         "SELECT i.id, i.organization_id, i.email, i.role, i.status, i.invited_by, i.created_at_us, i.expires_at_us FROM invite i \
-         JOIN person p ON p.email = i.email WHERE p.id = $1 AND i.status = 'pending' AND i.expires_at_us > $2 ORDER BY i.id",
+         JOIN person p ON p.email = i.email JOIN member m ON m.organization_id = i.organization_id AND m.person_id = i.invited_by \
+         AND (m.role = 'owner' OR (m.role = 'admin' AND i.role <> 'owner')) WHERE p.id = $1 AND i.status = 'pending' AND i.expires_at_us > $2 ORDER BY i.id",
     )
     .bind(person.to_string())
     .bind(author.at.0)
@@ -171,7 +172,7 @@ pub(crate) async fn invites_accept(tx: &mut Tx, invite: InviteId, person: UserId
         if row.id != invite {
             let after = json!({ "status": InviteStatus::Accepted.as_str(), "accepted_by": person.to_string() });
             let before = json!({ "status": InviteStatus::Pending.as_str() });
-            audit_insert(tx, author, invite_audit(row, AuditAction::InviteAccepted, before, after)).await?;
+            audit_insert(tx, author, &invite_audit(row, AuditAction::InviteAccepted, before, after)).await?;
         }
     }
     Ok(accepted)

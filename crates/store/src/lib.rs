@@ -25,12 +25,14 @@ mod change;
 mod data_key;
 mod db;
 mod error;
+mod idempotency;
 mod invite;
 mod key_rules;
 mod ledger;
 mod mail;
 mod management_key;
 mod member;
+mod member_project;
 mod migrations;
 mod organization;
 mod person;
@@ -42,7 +44,8 @@ mod sign_up;
 mod words;
 
 pub use api_key::{
-    ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_used,
+    ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_list_of,
+    api_key_revoke, api_key_used,
 };
 pub use api_key_change::{ApiKeyRotate, ApiKeyUpdate, api_key_rotate, api_key_update};
 pub use audit::{Actor, AuditFilter, AuditRow, Author, audit_list};
@@ -52,6 +55,7 @@ pub use change::{ChangeRow, changes_after, revision_latest};
 pub use data_key::{DataKeyRow, data_key_create, data_key_get};
 pub use db::{Db, OpenOptions};
 pub use error::StoreError;
+pub use idempotency::{IdempotencyKey, IdempotencyRow, NewIdempotency, idempotency_answer, idempotency_begin, idempotency_forget};
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
 pub use key_rules::KeyRules;
 pub use ledger::{
@@ -70,6 +74,7 @@ pub use member::{
     MemberChange, MemberPersonRow, MemberRemove, NewOrganization, member_list, member_remove, member_role_set, organization_create,
     ownership_transfer, session_switch,
 };
+pub use member_project::{Limits, member_limit, member_limit_set, member_limits};
 pub use organization::{OrganizationRow, organization_get, organization_rename};
 pub use person::{
     MemberRow, MembershipRow, PersonRow, member_get, memberships_of, operator_first, people_count, person_by_email, person_get,

@@ -8,6 +8,7 @@ use crate::api_key::api_key_revoke_in;
 use crate::audit::{Author, NewAudit, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::member_project::{limit_clear, member_role};
 use crate::organization::{OrganizationRow, organization_insert};
 use crate::person::member_insert;
 use crate::project::{ProjectRow, project_insert};
@@ -103,7 +104,7 @@ pub async fn member_role_set(
     member_write(&mut tx, scope, person, role).await?;
     let (before, after) = (json!({ "role": before.as_str() }), json!({ "role": role.as_str() }));
     let new = NewAudit { before, after, ..member_audit(scope, AuditAction::MemberRoleChanged, person) };
-    commit(tx, "change a member's role", Trail::Audit(author, new)).await?;
+    commit(tx, "change a member's role", Trail::Audit(author, &new)).await?;
     Ok(MemberChange::Done)
 }
 
@@ -122,7 +123,7 @@ pub async fn ownership_transfer(db: &Db, scope: &OrgScope, from: UserId, to: Use
         after,
         ..member_audit(scope, AuditAction::OwnershipTransferred, to)
     };
-    commit(tx, "give an organization away", Trail::Audit(author, new)).await
+    commit(tx, "give an organization away", Trail::Audit(author, &new)).await
 }
 
 /// Ends a membership. Sessions of the person see nothing of the organization from then on, because each request asks for the
@@ -158,7 +159,7 @@ pub async fn member_remove(db: &Db, scope: &OrgScope, remove: &MemberRemove, aut
     let before = json!({ "role": role.as_str() });
     let after = json!({ "api_keys_revoked": keys, "management_keys_revoked": revoked.rows_affected() });
     let new = NewAudit { before, after, ..member_audit(scope, action, remove.person) };
-    commit(tx, "remove a member", Trail::Audit(author, new)).await?;
+    commit(tx, "remove a member", Trail::Audit(author, &new)).await?;
     Ok(MemberChange::Done)
 }
 
@@ -177,7 +178,7 @@ pub async fn organization_create(db: &Db, new: &NewOrganization, author: &Author
         before: serde_json::Value::Null,
         after,
     };
-    commit(tx, "create an organization", Trail::Audit(author, audit)).await
+    commit(tx, "create an organization", Trail::Audit(author, &audit)).await
 }
 
 /// Lets a session show another organization of its person. Takes the scope that the person was found to be a member of.
@@ -195,7 +196,7 @@ pub async fn session_switch(db: &Db, scope: &OrgScope, person: UserId, session: 
     }
     let subject = (SubjectKind::Session, session.to_string());
     let new = NewAudit { subject, ..member_audit(scope, AuditAction::SessionSwitched, person) };
-    commit(tx, "switch a session", Trail::Audit(author, new)).await
+    commit(tx, "switch a session", Trail::Audit(author, &new)).await
 }
 
 /// Refuses one membership too many for a person.
@@ -221,18 +222,11 @@ fn member_audit(scope: &OrgScope, action: AuditAction, person: UserId) -> NewAud
     }
 }
 
-async fn member_role(tx: &mut Tx, scope: &OrgScope, person: UserId) -> Result<Role, StoreError> {
-    let row = sqlx::query("SELECT role FROM member WHERE organization_id = $1 AND person_id = $2")
-        .bind(scope.organization().to_string())
-        .bind(person.to_string())
-        .fetch_optional(&mut **tx)
-        .await
-        .act("read a member")?
-        .ok_or(StoreError::NotFound { what: "member" })?;
-    Columns(&row).word("role", Role::parse)
-}
-
+/// Owners and admins see every project.
 async fn member_write(tx: &mut Tx, scope: &OrgScope, person: UserId, role: Role) -> Result<(), StoreError> {
+    if matches!(role, Role::Owner | Role::Admin) {
+        limit_clear(tx, scope, person).await?;
+    }
     sqlx::query("UPDATE member SET role = $3 WHERE organization_id = $1 AND person_id = $2")
         .bind(scope.organization().to_string())
         .bind(person.to_string())

@@ -12,7 +12,10 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (4, "provider_key", include_str!("../../../migrations/sqlite/0004_provider_key.sql")),
     (6, "audit", include_str!("../../../migrations/sqlite/0006_audit.sql")),
     (7, "invite", include_str!("../../../migrations/sqlite/0007_invite.sql")),
-    (10, "key_rules", include_str!("../../../migrations/sqlite/0010_key_rules.sql")),
+    (8, "member_project", include_str!("../../../migrations/sqlite/0008_member_project.sql")),
+    (9, "management_key_scope", include_str!("../../../migrations/sqlite/0009_management_key_scope.sql")),
+    (10, "idempotency", include_str!("../../../migrations/sqlite/0010_idempotency.sql")),
+    (11, "key_rules", include_str!("../../../migrations/sqlite/0011_key_rules.sql")),
 ];
 
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -22,7 +25,10 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (4, "provider_key", include_str!("../../../migrations/postgres/0004_provider_key.sql")),
     (6, "audit", include_str!("../../../migrations/postgres/0006_audit.sql")),
     (7, "invite", include_str!("../../../migrations/postgres/0007_invite.sql")),
-    (10, "key_rules", include_str!("../../../migrations/postgres/0010_key_rules.sql")),
+    (8, "member_project", include_str!("../../../migrations/postgres/0008_member_project.sql")),
+    (9, "management_key_scope", include_str!("../../../migrations/postgres/0009_management_key_scope.sql")),
+    (10, "idempotency", include_str!("../../../migrations/postgres/0010_idempotency.sql")),
+    (11, "key_rules", include_str!("../../../migrations/postgres/0011_key_rules.sql")),
 ];
 
 /// All steps for SQLite.

@@ -56,7 +56,7 @@ pub async fn organization_rename(db: &Db, scope: &OrgScope, name: &str, author: 
     name.clone_into(&mut row.name);
     let subject = (SubjectKind::Organization, row.id.to_string());
     let new = NewAudit { organization: row.id, action: AuditAction::OrganizationChanged, subject, before, after };
-    commit(tx, "rename an organization", Trail::Audit(author, new)).await?;
+    commit(tx, "rename an organization", Trail::Audit(author, &new)).await?;
     Ok(row)
 }
 

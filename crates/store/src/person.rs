@@ -135,7 +135,7 @@ pub async fn person_password_set(db: &Db, person: UserId, password_hash: &str, k
     let subject = (SubjectKind::Person, person.to_string());
     let after = json!({ "sessions_ended": ended.rows_affected() });
     let new = session_audit(organization, AuditAction::PasswordChanged, subject, after);
-    commit(tx, "change a password", Trail::Audit(author, new)).await
+    commit(tx, "change a password", Trail::Audit(author, &new)).await
 }
 
 /// E-mail addresses are compared and stored in lower case, without blanks around.

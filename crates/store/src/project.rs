@@ -103,7 +103,7 @@ pub async fn project_update(
     change_insert(&mut tx, &change).await?;
     let (action, subject) = (AuditAction::ProjectChanged, (SubjectKind::Project, subject));
     let new = NewAudit { organization, action, subject, before, after: project_said(&project) };
-    commit(tx, "change a project", Trail::Audit(author, new)).await?;
+    commit(tx, "change a project", Trail::Audit(author, &new)).await?;
     Ok(project)
 }
 

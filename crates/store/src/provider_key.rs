@@ -159,7 +159,7 @@ pub async fn provider_key_create(db: &Db, scope: &OrgScope, key: &NewProviderKey
     tell(&mut tx, scope, key.id, author.at).await?;
     let after = provider_key_said(&provider_key_read(&mut tx, scope, key.id).await?);
     let new = provider_key_audit(scope, AuditAction::ProviderKeyCreated, key.id, Value::Null, after);
-    commit(tx, "create a provider key", Trail::Audit(author, new)).await
+    commit(tx, "create a provider key", Trail::Audit(author, &new)).await
 }
 
 /// Changes settings, tells gateways, and answers with the key as it is then.
@@ -197,7 +197,7 @@ pub async fn provider_key_update(
         (before["key"], after["key"]) = (json!("old"), json!("new"));
     }
     let new = provider_key_audit(scope, AuditAction::ProviderKeyChanged, id, before, after);
-    commit(tx, "change a provider key", Trail::Audit(author, new)).await?;
+    commit(tx, "change a provider key", Trail::Audit(author, &new)).await?;
     Ok(row)
 }
 
@@ -213,7 +213,7 @@ pub async fn provider_key_delete(db: &Db, scope: &OrgScope, id: ProviderKeyId, a
         .act("delete a provider key")?;
     tell(&mut tx, scope, id, author.at).await?;
     let new = provider_key_audit(scope, AuditAction::ProviderKeyDeleted, id, before, Value::Null);
-    commit(tx, "delete a provider key", Trail::Audit(author, new)).await
+    commit(tx, "delete a provider key", Trail::Audit(author, &new)).await
 }
 
 /// Notes how a test went: `None` went well. Not told to gateways.
@@ -237,7 +237,7 @@ pub async fn provider_key_tested(
     .await
     .act("note a provider key's test")?;
     let new = provider_key_audit(scope, AuditAction::ProviderKeyTested, id, Value::Null, json!({ "error": error }));
-    commit(tx, "note a provider key's test", Trail::Audit(author, new)).await
+    commit(tx, "note a provider key's test", Trail::Audit(author, &new)).await
 }
 
 /// One key of the scope.

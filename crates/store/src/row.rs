@@ -73,6 +73,10 @@ impl Columns<'_> {
         self.0.try_get(column).act(column)
     }
 
+    pub(crate) fn bytes_opt(&self, column: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.try_get(column).act(column)
+    }
+
     pub(crate) fn hash_opt(&self, column: &'static str) -> Result<Option<[u8; 32]>, StoreError> {
         let bytes: Option<Vec<u8>> = self.0.try_get(column).act(column)?;
         bytes.map(<[u8; 32]>::try_from).transpose().map_err(|_| StoreError::Corrupt { what: column })

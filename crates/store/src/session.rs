@@ -92,7 +92,7 @@ pub async fn session_create(db: &Db, session: &NewSession, kept: SessionsKept, a
     session_insert(&mut tx, session, kept).await?;
     let subject = (SubjectKind::Session, session.id.to_string());
     let new = session_audit(session.organization, AuditAction::LoggedIn, subject, Value::Null);
-    commit(tx, "begin a session", Trail::Audit(author, new)).await
+    commit(tx, "begin a session", Trail::Audit(author, &new)).await
 }
 
 /// A session's line belongs to the organization that the session shows.
@@ -188,7 +188,7 @@ pub async fn session_revoke(db: &Db, person: UserId, id: SessionId, end: Session
         SessionEnd::Revoked => AuditAction::SessionRevoked,
     };
     let new = session_audit(organization, action, (SubjectKind::Session, id.to_string()), Value::Null);
-    commit(tx, "end a session", Trail::Audit(author, new)).await
+    commit(tx, "end a session", Trail::Audit(author, &new)).await
 }
 
 /// Ends all sessions of a person but one; answers how many.
@@ -207,7 +207,7 @@ pub async fn sessions_revoke(db: &Db, person: UserId, keep: SessionId, author: &
     }
     let subject = (SubjectKind::Session, keep.to_string());
     let new = session_audit(organization, AuditAction::SessionsRevoked, subject, json!({ "sessions_ended": ended }));
-    commit(tx, "end the other sessions", Trail::Audit(author, new)).await?;
+    commit(tx, "end the other sessions", Trail::Audit(author, &new)).await?;
     Ok(ended)
 }
 

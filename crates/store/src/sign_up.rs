@@ -34,7 +34,6 @@ pub struct SignUp {
 
 /// Where a new person belongs.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum SignUpHome {
     /// To an organization of their own, with a first project.
     Own {
@@ -79,7 +78,7 @@ pub async fn sign_up(db: &Db, new: &SignUp, author: &Author) -> Result<SignedUp,
     session_insert(&mut tx, &new.session, all).await?;
     let subject = (SubjectKind::Person, new.person.id.to_string());
     let audit = session_audit(new.session.organization, AuditAction::SignedUp, subject, after);
-    commit(tx, "sign up", Trail::Audit(author, audit)).await?;
+    commit(tx, "sign up", Trail::Audit(author, &audit)).await?;
     Ok(if first { SignedUp::First } else { SignedUp::Further })
 }
 

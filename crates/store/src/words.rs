@@ -139,6 +139,8 @@ words! {
         OrganizationChanged => "organization.changed",
         /// A member may do other things.
         MemberRoleChanged => "member.role_changed",
+        /// A member sees other projects.
+        MemberProjectsChanged => "member.projects_changed",
         /// A member was made to go.
         MemberRemoved => "member.removed",
         /// A member went.

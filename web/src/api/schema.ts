@@ -394,7 +394,7 @@ export interface paths {
         /**
          * Invite somebody
          * @description For owners and admins; only owners invite owners. A letter with a token goes to the address: whoever gets it accepts
-         *     within 7 days, with an account of that address. An invitation that waits for the address already is replaced.
+         *     within 7 days, with an account of that address, as long as who invited could still invite. An invitation that waits for the address already is replaced.
          */
         post: operations["invite_create"];
         delete?: never;
@@ -418,6 +418,51 @@ export interface paths {
          * @description For owners and admins. Repeating it changes nothing.
          */
         delete: operations["invite_revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/management-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Management keys
+         * @description For owners and admins.
+         */
+        get: operations["management_key_list"];
+        put?: never;
+        /**
+         * Make a management key
+         * @description For owners and admins. It acts for its maker, never with more rights than that person has at the moment of use, and for
+         *     its scopes only. A key that makes a key gives away no more than it has. The key is in this answer only.
+         */
+        post: operations["management_key_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/management-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a management key
+         * @description For owners and admins. It never opens again. Repeating it changes nothing.
+         */
+        delete: operations["management_key_revoke"];
         options?: never;
         head?: never;
         patch?: never;
@@ -464,6 +509,27 @@ export interface paths {
          *     next request on.
          */
         patch: operations["member_update"];
+        trace?: never;
+    };
+    "/api/v1/members/{id}/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Limit a member to projects
+         * @description For owners and admins. The member sees and changes those projects and their keys only, and neither usage, calls, credits
+         *     nor provider keys of the organization. Owners and admins cannot be limited.
+         */
+        put: operations["member_limit_set"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/operator/outbox": {
@@ -1389,6 +1455,80 @@ export interface components {
             /** @example Invitation to Analytical Engines on llmg */
             subject: string;
         };
+        /** @description A management key to make. */
+        ManagementKeyIn: {
+            /**
+             * @description From when on it does not open: RFC 3339 or a date.
+             * @example 2027-01-01T00:00:00Z
+             */
+            expires_at?: string | null;
+            /**
+             * @description For display, 1 to 200 characters.
+             * @example deployment
+             */
+            name: string;
+            /**
+             * @description `area:read` or `area:write` (which includes reading), where the area is the path's segment behind `/api/v1/`. Default:
+             *     everything that the maker may do.
+             * @example [
+             *       "api-keys:write",
+             *       "usage:read"
+             *     ]
+             */
+            scopes?: string[] | null;
+        };
+        /** @description A management key that was just made. */
+        ManagementKeyMadeOut: components["schemas"]["ManagementKeyOut"] & {
+            /**
+             * @description The key itself: shown this once, and never again.
+             * @example llmgm_…
+             */
+            key: string;
+        };
+        /** @description A management key: everything but the key itself. */
+        ManagementKeyOut: {
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /**
+             * @description Whose rights bound it.
+             * @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            created_by: string;
+            /** @description From when on it does not open. */
+            expires_at?: string | null;
+            /** @example mkey_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /**
+             * @description The key's end.
+             * @example x9Qa
+             */
+            last4: string;
+            /** @example deployment */
+            name: string;
+            /**
+             * @description The key's beginning.
+             * @example llmgm_3k
+             */
+            prefix: string;
+            /**
+             * @description What it may be used for; null: everything that its maker may do.
+             * @example [
+             *       "api-keys:read",
+             *       "api-keys:write"
+             *     ]
+             */
+            scopes?: string[] | null;
+            /**
+             * @description Whether a key opens.
+             * @enum {string}
+             */
+            status: "active" | "expired" | "revoked";
+        };
+        /** @description All management keys. */
+        ManagementKeysOut: {
+            /** @description Oldest first, revoked ones included. */
+            data: components["schemas"]["ManagementKeyOut"][];
+        };
         /** @description Another role. */
         MemberIn: {
             /**
@@ -1411,6 +1551,8 @@ export interface components {
              * @example Ada
              */
             name: string;
+            /** @description The projects that they are limited to; null: all. */
+            project_ids?: string[] | null;
             /**
              * @description What a member may do in an organization.
              * @enum {string}
@@ -1418,6 +1560,16 @@ export interface components {
             role: "owner" | "admin" | "billing" | "developer" | "viewer";
             /** @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
             user_id: string;
+        };
+        /** @description What a member sees. */
+        MemberProjectsIn: {
+            /**
+             * @description At most 1000; null: all projects.
+             * @example [
+             *       "proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f"
+             *     ]
+             */
+            project_ids?: string[] | null;
         };
         /** @description All members. */
         MembersOut: {
@@ -2721,6 +2873,76 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    management_key_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagementKeysOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    management_key_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManagementKeyIn"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagementKeyMadeOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    management_key_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `mkey_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagementKeyOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
     member_list: {
         parameters: {
             query?: never;
@@ -2780,6 +3002,34 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["MemberIn"];
+            };
+        };
+        responses: {
+            /** @description The member as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    member_limit_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `user_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberProjectsIn"];
             };
         };
         responses: {

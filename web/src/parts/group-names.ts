@@ -8,7 +8,7 @@ export const GROUP_NAMES: Record<Group, string> = {
   provider: "Provider",
   api_key: "API key",
   project: "Project",
-  used_mode: "Paid by",
+  used_mode: "Payer",
   none: "All",
 };
 

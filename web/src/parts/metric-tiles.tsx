@@ -17,7 +17,7 @@ function note(metric: Metric, sums: Sums): string {
       if (sums.duration_ms_p50 == null) return "No calls";
       return sums.first_token_ms_p95 == null
         ? `${formatMs(sums.duration_ms_p50)} median`
-        : `${formatMs(sums.duration_ms_p50)} median, first token p95 ${formatMs(sums.first_token_ms_p95)}`;
+        : `${formatMs(sums.first_token_ms_p95)} to first token`;
     case "cache":
       return `${formatCompact(sums.cache_hits)} hits`;
   }

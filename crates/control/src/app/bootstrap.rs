@@ -184,6 +184,7 @@ impl Keys {
             hash: management.hash,
             prefix: management.prefix,
             last4: management.last4,
+            scopes: None,
             expires_at: None,
             created_by: user,
         };

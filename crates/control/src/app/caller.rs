@@ -1,14 +1,18 @@
 //! Who asks, and what was proven about them. A proof cannot be made elsewhere.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use domain::key::{self, KeyKind, Spelling};
-use domain::{Code, Fault, ManagementKeyId, OrgScope, OrganizationId, SessionId, UnixMicros, UserId};
+use domain::{Code, Fault, ManagementKeyId, OrgScope, OrganizationId, ProjectId, SessionId, UnixMicros, UserId};
 use sha2::{Digest, Sha256};
 use store::{Actor, Author, KeyStatus, ManagementCallerRow, MemberRow, OrganizationStatus, Role, SessionCallerRow};
 
+use crate::app::areas::Area;
 use crate::app::auth::Visitor;
 use crate::app::rights::Right;
+use crate::app::scopes::{Access, Reach, Scopes, may};
 use crate::app::{Control, ask};
 
 /// How somebody came in.
@@ -111,6 +115,12 @@ pub struct Management {
     role: Role,
     is_operator: bool,
     visitor: Visitor,
+    /// Those that a limited member sees; `None`: all.
+    projects: Option<Arc<BTreeSet<ProjectId>>>,
+    /// What the key may be used for; `None`: no key, or one for everything.
+    scopes: Option<Arc<Scopes>>,
+    /// When the key stops opening, if it does.
+    ends_at: Option<UnixMicros>,
 }
 
 impl Management {
@@ -139,6 +149,46 @@ impl Management {
         self.visitor.author(actor, at)
     }
 
+    /// The same caller, who sees some projects only. Owners and admins see all.
+    pub(super) fn limited_to(mut self, projects: Option<BTreeSet<ProjectId>>) -> Self {
+        self.projects = projects.filter(|_| !Right::Administer.is_of(self.role)).map(Arc::new);
+        self
+    }
+
+    /// Lets the caller's key and limits in to a path, or not.
+    pub(crate) fn check(&self, path: &str, access: Access) -> Result<(), Fault> {
+        if let Some(scopes) = &self.scopes {
+            scopes.check(path, access)?;
+        }
+        if self.is_limited() { Area::limited(path) } else { Ok(()) }
+    }
+
+    /// Whether the caller could change something below a path, as far as its area says. What is about a person always.
+    pub(crate) fn may_change(&self, path: &str) -> bool {
+        let area = Area::of(path);
+        area.is_none_or(|area| may(self.reach(), area, Access::Write) && self.check(path, Access::Write).is_ok())
+    }
+
+    /// As far as it decides what keys they may make.
+    pub(super) fn reach(&self) -> Reach<'_> {
+        Reach { role: self.role, is_operator: self.is_operator, scopes: self.scopes.as_deref() }
+    }
+
+    /// When what was presented stops opening, if it is a key that does.
+    pub(super) const fn ends_at(&self) -> Option<UnixMicros> {
+        self.ends_at
+    }
+
+    /// Whether they see some projects only.
+    pub const fn is_limited(&self) -> bool {
+        self.projects.is_some()
+    }
+
+    /// Whether they see a project. Says nothing about whether there is such a project.
+    pub fn sees(&self, project: ProjectId) -> bool {
+        self.projects.as_ref().is_none_or(|projects| projects.contains(&project))
+    }
+
     /// What that person may do here.
     pub const fn role(&self) -> Role {
         self.role
@@ -156,6 +206,9 @@ impl Management {
             role: row.role,
             is_operator: caller.is_operator(),
             visitor: caller.visitor.clone(),
+            projects: None,
+            scopes: None,
+            ends_at: None,
         })
     }
 }
@@ -209,7 +262,17 @@ impl Operator {
     pub(super) fn at_console(organization: OrganizationId, user: UserId) -> Self {
         let scope = OrgScope::proven(organization);
         let visitor = Visitor::at_console();
-        Self(Management { scope, via: Via::Console, user, role: Role::Owner, is_operator: true, visitor })
+        Self(Management {
+            scope,
+            via: Via::Console,
+            user,
+            role: Role::Owner,
+            is_operator: true,
+            visitor,
+            projects: None,
+            scopes: None,
+            ends_at: None,
+        })
     }
 
     /// For the audit log of an organization that an operator acts on from outside.
@@ -238,7 +301,15 @@ impl Control {
         }
         let row = ask::store(Code::DirectoryUnavailable, store::management_caller_by_key_hash(&self.db, &key_hash(presented))).await?;
         let row = row.ok_or_else(|| Fault::new(Code::InvalidApiKey, "nobody has this management key on this instance"))?;
-        judged(&row, service::clock::now(), visitor)
+        self.limited(judged(&row, service::clock::now(), visitor)?).await
+    }
+}
+
+impl Control {
+    /// Whoever was proven, with the limits of that member.
+    pub(super) async fn limited(&self, caller: Management) -> Result<Management, Fault> {
+        let limit = ask::store(Code::DirectoryUnavailable, store::member_limit(&self.db, &caller.scope, caller.user)).await?;
+        Ok(caller.limited_to(limit))
     }
 }
 
@@ -263,10 +334,22 @@ fn judged(row: &ManagementCallerRow, now: UnixMicros, visitor: Visitor) -> Resul
     }
     let denied = |say: &str| Fault::new(Code::PermissionDenied, say);
     not_suspended(row.organization_status, row.is_operator)?;
+    let scopes = row.scopes.as_deref().map(Scopes::parse).transpose();
+    let scopes = scopes.map_err(|at| Fault::internal("read a management key's scopes", format!("scope {at} is none")))?.map(Arc::new);
     let role = row.role.ok_or_else(|| denied("who made this management key has left the organization; use another"))?;
     #[expect(clippy::disallowed_methods, reason = "the presented key was just found to be this organization's, and open")]
     let scope = OrgScope::proven(row.organization);
-    Ok(Management { scope, via: Via::Key(row.key), user: row.created_by, role, is_operator: row.is_operator, visitor })
+    Ok(Management {
+        scope,
+        via: Via::Key(row.key),
+        user: row.created_by,
+        role,
+        is_operator: row.is_operator,
+        visitor,
+        projects: None,
+        scopes,
+        ends_at: row.expires_at,
+    })
 }
 
 #[cfg(test)]
@@ -283,6 +366,7 @@ mod tests {
             organization: OrganizationId::from_uuid(Uuid::from_u128(2)),
             organization_status: OrganizationStatus::Active,
             status: KeyStatus::Active,
+            scopes: None,
             expires_at: None,
             created_by: UserId::from_uuid(Uuid::from_u128(3)),
             role,

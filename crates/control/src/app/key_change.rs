@@ -33,6 +33,7 @@ impl Control {
         limits_check(&limits, now)?;
         change.rules = change.rules.map(|rules| key_rules::checked(rules, &self.settings.catalog)).transpose()?;
         let caller = who.management();
+        self.key_seen(caller, id).await?;
         let author = caller.author(now);
         let changed = store::api_key_update(&self.db, caller.scope(), id, &change, &author);
         let row = ask::store(Code::DirectoryUnavailable, changed).await.map_err(revoked)?;
@@ -46,6 +47,7 @@ impl Control {
             return Err(checks::invalid("grace_seconds", format!("`grace_seconds` must be 0 to {GRACE_SECONDS_MAX} (7 days)")));
         }
         let (caller, now) = (who.management(), clock::now());
+        self.key_seen(caller, id).await?;
         let old = ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, caller.scope(), id)).await?;
         let minted = Minted::new(KeyKind::Api)?;
         let rotate = ApiKeyRotate {

@@ -85,7 +85,8 @@ impl Control {
         limits_check(&limits, now)?;
         let rules = key_rules::checked(new.rules, &self.settings.catalog)?;
         let project = match new.project {
-            Some(project) => project,
+            Some(project) if who.management().sees(project) => project,
+            Some(_) => return Err(ask::not_found("project").param("project_id")),
             None => self.project_first(who.management()).await?,
         };
         let minted = match &new.imported {
@@ -110,6 +111,9 @@ impl Control {
         let author = who.management().author(now);
         let (id, created) = self.key_store(who, &row, new.imported.is_some(), &author).await?;
         let row = ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, who.management().scope(), id)).await?;
+        if !who.management().sees(row.project) {
+            return Err(Fault::new(Code::Conflict, "the API key is taken, or was used for something else").param("key"));
+        }
         if !created && row.status == KeyStatus::Revoked {
             return Err(Fault::new(Code::Conflict, "this key was revoked in this organization and cannot open again").param("key"));
         }
@@ -126,7 +130,12 @@ impl Control {
         limit: u32,
     ) -> Result<ApiKeyList, Fault> {
         let page = KeyPage { after, limit: limit.saturating_add(1) };
-        let mut rows = ask::store(Code::DirectoryUnavailable, store::api_key_list(&self.db, who.scope(), project, page)).await?;
+        let mut rows = if who.is_limited() {
+            let listed = store::api_key_list_of(&self.db, who.scope(), who.user(), project, page);
+            ask::store(Code::DirectoryUnavailable, listed).await?
+        } else {
+            ask::store(Code::DirectoryUnavailable, store::api_key_list(&self.db, who.scope(), project, page)).await?
+        };
         let more = u32::try_from(rows.len()).unwrap_or(u32::MAX) > limit;
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| more).map(|row| row.id);
@@ -136,6 +145,7 @@ impl Control {
     /// Closes a key for ever. Repeating it changes nothing.
     pub async fn key_revoke(&self, who: &Developer, id: ApiKeyId) -> Result<ApiKeyRow, Fault> {
         let scope = who.management().scope();
+        self.key_seen(who.management(), id).await?;
         let author = who.management().author(clock::now());
         ask::store(Code::DirectoryUnavailable, store::api_key_revoke(&self.db, scope, id, &author)).await?;
         tracing::info!(key.id = %id, by = %who.management().via(), "an API key was revoked");
@@ -159,6 +169,15 @@ impl Control {
             Code::Conflict => fault.param("key"),
             _ => fault,
         })
+    }
+
+    /// A key of a project that the caller does not see is none.
+    pub(super) async fn key_seen(&self, who: &Management, id: ApiKeyId) -> Result<(), Fault> {
+        if !who.is_limited() {
+            return Ok(());
+        }
+        let row = ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, who.scope(), id)).await?;
+        if who.sees(row.project) { Ok(()) } else { Err(ask::not_found("API key")) }
     }
 
     async fn project_first(&self, who: &Management) -> Result<ProjectId, Fault> {

@@ -1,6 +1,8 @@
 //! Members of an organization: their roles, and how they go.
 
-use domain::{Code, Fault, OrganizationId, UserId};
+use std::collections::BTreeSet;
+
+use domain::{Code, Fault, OrganizationId, ProjectId, UserId};
 use service::clock;
 use store::{MemberChange, MemberPersonRow, MemberRemove, Role};
 
@@ -8,21 +10,54 @@ use crate::app::caller::{Admin, LoggedIn, Management, Owner};
 use crate::app::rights::Right;
 use crate::app::{Control, ask, checks};
 
+/// A member, and what they see.
+#[derive(Debug, Clone)]
+pub struct MemberView {
+    /// Who.
+    pub row: MemberPersonRow,
+    /// The projects that they are limited to; `None`: all.
+    pub projects: Option<Vec<ProjectId>>,
+}
+
 impl Control {
     /// All members, oldest membership first.
-    pub async fn member_list(&self, who: &Management) -> Result<Vec<MemberPersonRow>, Fault> {
-        ask::store(Code::DirectoryUnavailable, store::member_list(&self.db, who.scope())).await
+    pub async fn member_list(&self, who: &Management) -> Result<Vec<MemberView>, Fault> {
+        let rows = ask::store(Code::DirectoryUnavailable, store::member_list(&self.db, who.scope())).await?;
+        let mut limits = ask::store(Code::DirectoryUnavailable, store::member_limits(&self.db, who.scope())).await?;
+        let view = |row: MemberPersonRow| {
+            // A limited member learns of no project beside their own.
+            let projects = limits.remove(&row.person).map(|projects| projects.into_iter().filter(|id| who.sees(*id)).collect());
+            MemberView { row, projects }
+        };
+        Ok(rows.into_iter().map(view).collect())
+    }
+
+    /// Limits a member to some projects, or (`None`) to none.
+    pub async fn member_limit_set(&self, who: &Admin, person: UserId, projects: Option<BTreeSet<ProjectId>>) -> Result<MemberView, Fault> {
+        let caller = who.management();
+        let author = caller.author(clock::now());
+        let set = store::member_limit_set(&self.db, caller.scope(), person, projects.as_ref(), &author);
+        ask::store(Code::DirectoryUnavailable, set).await.map_err(|fault| match fault.code() {
+            Code::Conflict => Fault::new(Code::Conflict, "owners and admins see every project; give the member another role first"),
+            _ => fault,
+        })?;
+        tracing::info!(user.id = %person, limited = projects.is_some(), by = %caller.via(), "a member sees other projects");
+        self.member_get(caller, person).await
     }
 
     /// Gives a member another role. Only owners make and change owners.
-    pub async fn member_role_set(&self, who: &Admin, person: UserId, role: Role) -> Result<MemberPersonRow, Fault> {
+    pub async fn member_role_set(&self, who: &Admin, person: UserId, role: Role) -> Result<MemberView, Fault> {
         let caller = who.management();
         let (by_owner, author) = (Right::Own.is_of(caller.role()), caller.author(clock::now()));
         let set = store::member_role_set(&self.db, caller.scope(), person, role, by_owner, &author);
         made(ask::store(Code::DirectoryUnavailable, set).await?)?;
         tracing::info!(user.id = %person, role = role.as_str(), by = %caller.via(), "a member has another role");
-        let members = self.member_list(caller).await?;
-        members.into_iter().find(|member| member.person == person).ok_or_else(|| ask::not_found("member"))
+        self.member_get(caller, person).await
+    }
+
+    async fn member_get(&self, who: &Management, person: UserId) -> Result<MemberView, Fault> {
+        let members = self.member_list(who).await?;
+        members.into_iter().find(|member| member.row.person == person).ok_or_else(|| ask::not_found("member"))
     }
 
     /// Makes a member go. With `revoke_keys` the API keys that they made stop on every gateway within a second.

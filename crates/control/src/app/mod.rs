@@ -12,6 +12,7 @@ pub mod key_change;
 pub mod key_check;
 mod key_rules;
 pub mod keys;
+pub mod management_keys;
 pub mod members;
 pub mod organizations;
 pub mod projects;
@@ -20,12 +21,15 @@ pub mod rights;
 pub mod sessions;
 pub mod usage;
 
+pub(crate) mod areas;
 pub(crate) mod ask;
 mod attempts;
 pub(crate) mod checks;
 mod console;
+pub(crate) mod idempotency;
 mod mail;
 mod password;
+pub(crate) mod scopes;
 mod vault;
 
 use std::path::PathBuf;

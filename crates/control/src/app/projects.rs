@@ -26,11 +26,16 @@ pub struct ProjectChange {
 impl Control {
     /// All projects, oldest first.
     pub async fn project_list(&self, who: &Management) -> Result<Vec<ProjectRow>, Fault> {
-        ask::store(Code::DirectoryUnavailable, store::project_list(&self.db, who.scope())).await
+        let mut rows = ask::store(Code::DirectoryUnavailable, store::project_list(&self.db, who.scope())).await?;
+        rows.retain(|row| who.sees(row.id));
+        Ok(rows)
     }
 
     /// One project.
     pub async fn project_get(&self, who: &Management, id: ProjectId) -> Result<ProjectRow, Fault> {
+        if !who.sees(id) {
+            return Err(ask::not_found("project"));
+        }
         ask::store(Code::DirectoryUnavailable, store::project_get(&self.db, who.scope(), id)).await
     }
 

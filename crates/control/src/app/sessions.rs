@@ -69,7 +69,7 @@ impl Control {
         let organization = named.unwrap_or_else(|| caller.organization());
         let row = ask::store(Code::DirectoryUnavailable, store::member_get(&self.db, caller.user(), organization)).await?;
         match (row, named) {
-            (Some(row), _) => Management::of_member(caller, organization, row),
+            (Some(row), _) => self.limited(Management::of_member(caller, organization, row)?).await,
             (None, Some(_)) => Err(ask::not_found("organization").param(ORGANIZATION_HEADER)),
             (None, None) => Err(Fault::new(Code::PermissionDenied, "you have left this organization; choose another one")),
         }

@@ -15,18 +15,35 @@ const FIRST_VERSION: u32 = 1;
 impl Control {
     /// Seals a provider key for its row; answers with the version of the data key, too.
     pub(super) async fn key_seal(&self, who: &Management, id: ProviderKeyId, key: &Secret<String>) -> Result<(Vec<u8>, u32), Fault> {
-        let data_key = self.data_key(who).await?;
-        let sealed = data_key.seal(PROVIDER_KEYS, &id.to_string(), nonce()?, key);
-        Ok((sealed.map_err(|error| Fault::internal("seal a provider key", error))?, data_key.version()))
+        self.seal(who, PROVIDER_KEYS, &id.to_string(), key).await
     }
 
     /// Opens a stored provider key, to send it to its provider.
     pub(super) async fn key_open(&self, who: &Management, row: &SealedProviderKeyRow) -> Result<Secret<String>, Fault> {
-        let stored = ask::store(Code::DirectoryUnavailable, store::data_key_get(&self.db, who.scope(), Some(row.key_version))).await?;
-        let stored = stored.ok_or_else(|| Fault::internal("open a provider key", "its data key is gone"))?;
+        self.open(who, PROVIDER_KEYS, &row.id.to_string(), row.key_version, &row.sealed).await
+    }
+
+    /// Seals a text for a row of a table; answers with the version of the data key, too.
+    pub(super) async fn seal(&self, who: &Management, table: &str, row: &str, text: &Secret<String>) -> Result<(Vec<u8>, u32), Fault> {
+        let data_key = self.data_key(who).await?;
+        let sealed = data_key.seal(table, row, nonce()?, text);
+        Ok((sealed.map_err(|error| Fault::internal("seal a text", error))?, data_key.version()))
+    }
+
+    /// Opens what was sealed for a row of a table.
+    pub(super) async fn open(
+        &self,
+        who: &Management,
+        table: &str,
+        row: &str,
+        version: u32,
+        sealed: &[u8],
+    ) -> Result<Secret<String>, Fault> {
+        let stored = ask::store(Code::DirectoryUnavailable, store::data_key_get(&self.db, who.scope(), Some(version))).await?;
+        let stored = stored.ok_or_else(|| Fault::internal("open a sealed text", "its data key is gone"))?;
         let data_key = self.master_key()?.data_key_open(who.scope().organization(), stored.version, &stored.sealed);
         let data_key = data_key.map_err(|error| Fault::internal("open a data key", error))?;
-        data_key.open(PROVIDER_KEYS, &row.id.to_string(), &row.sealed).map_err(|error| Fault::internal("open a provider key", error))
+        data_key.open(table, row, sealed).map_err(|error| Fault::internal("open a sealed text", error))
     }
 
     /// The organization's data key, made on first need.

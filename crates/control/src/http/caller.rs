@@ -14,6 +14,7 @@ use crate::app::Control;
 use crate::app::ask::not_found;
 use crate::app::auth::Visitor;
 use crate::app::caller::{Admin, Developer, LoggedIn, Management, Operator, Owner};
+use crate::app::scopes::Access;
 use crate::app::sessions::ORGANIZATION_HEADER;
 use crate::http::cookie;
 use crate::http::edge::Refused;
@@ -37,20 +38,28 @@ impl FromRequestParts<Arc<Control>> for Management {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refused> {
-        let named = organization(&parts.headers)?;
-        match presented(parts, control)? {
-            Presented::Key(key) => {
-                let caller = control.management(key, visitor(parts)).await?;
-                // A key is of one organization; it must not act there while its user means another.
-                if named.is_some_and(|named| named != caller.scope().organization()) {
-                    return Err(Refused(not_found("organization").param(ORGANIZATION_HEADER)));
-                }
-                Ok(caller)
+        let caller = proven(parts, control).await?;
+        let access = if is_reading(&parts.method) { Access::Read } else { Access::Write };
+        caller.check(parts.uri.path(), access)?;
+        Ok(caller)
+    }
+}
+
+/// Who asks, before anything is asked about a path.
+pub(super) async fn proven(parts: &Parts, control: &Control) -> Result<Management, Refused> {
+    let named = organization(&parts.headers)?;
+    match presented(parts, control)? {
+        Presented::Key(key) => {
+            let caller = control.management(key, visitor(parts)).await?;
+            // A key is of one organization; it must not act there while its user means another.
+            if named.is_some_and(|named| named != caller.scope().organization()) {
+                return Err(Refused(not_found("organization").param(ORGANIZATION_HEADER)));
             }
-            Presented::Session(token) => {
-                let person = control.logged_in(token, visitor(parts)).await?;
-                control.member(&person, named).await.map_err(Refused)
-            }
+            Ok(caller)
+        }
+        Presented::Session(token) => {
+            let person = control.logged_in(token, visitor(parts)).await?;
+            control.member(&person, named).await.map_err(Refused)
         }
     }
 }
@@ -119,9 +128,12 @@ fn presented<'a>(parts: &'a Parts, control: &Control) -> Result<Presented<'a>, F
     let Some(token) = cookie::token(&parts.headers, control.front()) else {
         return Err(Fault::new(Code::MissingApiKey, format!("log in, or {HOW}")));
     };
-    let changes = !matches!(parts.method, Method::GET | Method::HEAD);
-    at_our_door(parts, control, changes)?;
+    at_our_door(parts, control, !is_reading(&parts.method))?;
     Ok(Presented::Session(token))
+}
+
+const fn is_reading(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// Host and origin are ours. HTTP/2 carries the host in the address.

@@ -12,7 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use domain::ids::InviteId;
-use domain::{ApiKeyId, Code, Fault, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId};
+use domain::{ApiKeyId, Code, Fault, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -204,6 +204,11 @@ impl Named for UserId {
 
 impl Named for InviteId {
     const WHAT: &'static str = "invitation";
+    const BEGINS: &'static str = Self::PREFIX;
+}
+
+impl Named for ManagementKeyId {
+    const WHAT: &'static str = "management key";
     const BEGINS: &'static str = Self::PREFIX;
 }
 

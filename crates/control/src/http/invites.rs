@@ -137,7 +137,7 @@ pub(super) async fn invite_list(
 /// Invite somebody
 ///
 /// For owners and admins; only owners invite owners. A letter with a token goes to the address: whoever gets it accepts
-/// within 7 days, with an account of that address. An invitation that waits for the address already is replaced.
+/// within 7 days, with an account of that address, as long as who invited could still invite. An invitation that waits for the address already is replaced.
 #[utoipa::path(post, path = "/api/v1/invites", tag = "Organizations", request_body = InviteIn,
     responses((status = 201, description = "Invited.", body = InviteOut)))]
 pub(super) async fn invite_create(

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::{OrganizationId, UserId};
+use domain::{Fault, OrganizationId, ProjectId, UserId};
 use serde::{Deserialize, Serialize};
-use store::MemberPersonRow;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Control;
 use crate::app::caller::{Admin, LoggedIn, Management, Owner};
 use crate::app::checks::invalid;
+use crate::app::members::MemberView;
 use crate::http::auth::RoleInOut;
 use crate::http::edge::Refused;
 use crate::http::input::{self, Id, NoParams, Params};
@@ -30,14 +30,18 @@ pub(super) struct MemberOut {
     name: String,
     #[schema(inline)]
     role: RoleInOut,
+    /// The projects that they are limited to; null: all.
+    project_ids: Option<Vec<String>>,
     /// When they joined.
     #[schema(example = "2026-11-20T12:34:56.789012Z")]
     created_at: String,
 }
 
-impl From<MemberPersonRow> for MemberOut {
-    fn from(row: MemberPersonRow) -> Self {
+impl From<MemberView> for MemberOut {
+    fn from(view: MemberView) -> Self {
+        let row = view.row;
         Self {
+            project_ids: view.projects.map(|projects| projects.iter().map(ToString::to_string).collect()),
             user_id: row.person.to_string(),
             email: row.email,
             name: row.name,
@@ -111,6 +115,38 @@ pub(super) async fn member_update(
     input::Json(body): input::Json<MemberIn>,
 ) -> Result<Json<MemberOut>, Refused> {
     Ok(Json(control.member_role_set(&who, id, body.role.into()).await?.into()))
+}
+
+/// What a member sees.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MemberProjectsIn {
+    /// At most 1000; null: all projects.
+    #[serde(deserialize_with = "input::given")]
+    #[schema(value_type = Option<Vec<String>>, example = json!(["proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f"]))]
+    project_ids: Option<Option<Vec<String>>>,
+}
+
+/// Limit a member to projects
+///
+/// For owners and admins. The member sees and changes those projects and their keys only, and neither usage, calls, credits
+/// nor provider keys of the organization. Owners and admins cannot be limited.
+#[utoipa::path(put, path = "/api/v1/members/{id}/projects", tag = "Organizations", params(("id" = String, Path, description = "`user_…`")),
+    request_body = MemberProjectsIn,
+    responses((status = 200, description = "The member as they are now.", body = MemberOut)))]
+pub(super) async fn member_limit_set(
+    who: Admin,
+    State(control): State<Arc<Control>>,
+    _: NoParams,
+    Id(id): Id<UserId>,
+    input::Json(body): input::Json<MemberProjectsIn>,
+) -> Result<Json<MemberOut>, Refused> {
+    let read = |(at, text): (usize, &String)| -> Result<ProjectId, Fault> {
+        let param = format!("project_ids[{at}]");
+        input::id::<ProjectId>(&param, Some(text))?.ok_or_else(|| invalid(&param, "an id is missing"))
+    };
+    let projects = body.project_ids.flatten().map(|ids| ids.iter().enumerate().map(read).collect::<Result<_, _>>()).transpose()?;
+    Ok(Json(control.member_limit_set(&who, id, projects).await?.into()))
 }
 
 /// Remove a member

@@ -16,7 +16,9 @@ mod invites;
 mod key_change;
 mod key_rules;
 mod keys;
+mod management_keys;
 mod members;
+mod once;
 pub(crate) mod openapi;
 mod operator;
 mod organizations;
@@ -50,6 +52,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .fallback(edge::nothing_here)
         .method_not_allowed_fallback(edge::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), once::once))
         .layer(middleware::from_fn(edge::answer))
         .with_state(control)
 }
@@ -82,10 +85,13 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(projects::project_get, projects::project_update))
         .routes(routes!(organizations::organization_list, organizations::organization_create))
         .routes(routes!(organizations::organization_get, organizations::organization_update))
+        .routes(routes!(management_keys::management_key_list, management_keys::management_key_create))
+        .routes(routes!(management_keys::management_key_revoke))
         .routes(routes!(members::ownership_transfer))
         .routes(routes!(members::member_leave))
         .routes(routes!(members::member_list))
         .routes(routes!(members::member_update, members::member_remove))
+        .routes(routes!(members::member_limit_set))
         .routes(routes!(invites::invite_list, invites::invite_create))
         .routes(routes!(invites::invite_revoke))
         .routes(routes!(invites::invite_accept))

@@ -131,6 +131,8 @@ async fn organizations_walk(walk: &mut Walk) {
     walk.step("PATCH", "/api/v1/organization", "", name, 200, Some("organization.changed")).await;
     let role = Some(json!({"role": "admin"}));
     walk.step("PATCH", "/api/v1/members/{id}", &bob_id, role, 200, Some("member.role_changed")).await;
+    let limit = Some(json!({"project_ids": []}));
+    walk.step("PUT", "/api/v1/members/{id}/projects", &carl_id, limit, 200, Some("member.projects_changed")).await;
     walk.step("DELETE", "/api/v1/members/{id}", &carl_id, None, 204, Some("member.removed")).await;
     let to = Some(json!({"user_id": bob_id}));
     walk.step("POST", "/api/v1/organization/transfer", "", to, 204, Some("organization.transferred")).await;
@@ -159,6 +161,10 @@ async fn every_route_that_changes_something_leaves_one_line_without_a_secret() {
     let mut walk = Walk::begin().await;
     keys_walk(&mut walk).await;
     provider_keys_walk(&mut walk).await;
+    let keys = "/api/v1/management-keys";
+    let made = walk.step("POST", keys, "", Some(json!({"name": "k"})), 201, Some("management_key.created")).await;
+    let id = text(&made["id"]);
+    walk.step("DELETE", "/api/v1/management-keys/{id}", &id, None, 200, Some("management_key.revoked")).await;
     let projects = walk.ada.get(&walk.world, "/api/v1/projects").await.ok(200);
     let project = text(&projects["data"][0]["id"]);
     let change = Some(json!({"cache_enabled": true}));

@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::http::Method;
 use domain::ids::{InviteId, MailId};
-use domain::{ApiKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId};
+use domain::{ApiKeyId, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId};
 use seal::MasterKey;
 use serde_json::{Value, json};
-use store::{DataKeyRow, MailRow, NewApiKey, NewInvite, NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept};
+use store::{
+    DataKeyRow, MailRow, NewApiKey, NewInvite, NewManagementKey, NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept,
+};
 use uuid::Uuid;
 
 use crate::tests::browser::Browser;
@@ -42,6 +44,7 @@ enum Thing {
     ApiKey,
     Call,
     Invite,
+    ManagementKey,
     Member,
     Project,
     ProviderKey,
@@ -103,7 +106,11 @@ const LINES: &[Line] = &[
     ("POST", "/api/v1/organizations/leave", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
     ("GET", "/api/v1/members", Needs::Member, Thing::Nothing, None, 200),
     ("PATCH", "/api/v1/members/{id}", Needs::Admin, Thing::Member, Some(|_| json!({"role": "viewer"})), 200),
+    ("PUT", "/api/v1/members/{id}/projects", Needs::Admin, Thing::Member, Some(|_| json!({"project_ids": []})), 200),
     ("DELETE", "/api/v1/members/{id}", Needs::Admin, Thing::Member, None, 204),
+    ("GET", "/api/v1/management-keys", Needs::Admin, Thing::Nothing, None, 200),
+    ("POST", "/api/v1/management-keys", Needs::Admin, Thing::Nothing, Some(|_| json!({"name": "k"})), 201),
+    ("DELETE", "/api/v1/management-keys/{id}", Needs::Admin, Thing::ManagementKey, None, 200),
     ("GET", "/api/v1/invites", Needs::Admin, Thing::Nothing, None, 200),
     (
         "POST",
@@ -264,6 +271,8 @@ impl Cast {
             Thing::ProviderKey => self.provider_key(tenant).await.to_string(),
             Thing::Invite if nobodys => InviteId::from_uuid(self.uuid()).to_string(),
             Thing::Invite => self.invite(tenant).await.to_string(),
+            Thing::ManagementKey if nobodys => ManagementKeyId::from_uuid(self.uuid()).to_string(),
+            Thing::ManagementKey => self.management_key(tenant).await.to_string(),
             Thing::Member if nobodys => UserId::from_uuid(self.uuid()).to_string(),
             Thing::Member => self.member(tenant).await.to_string(),
             Thing::Session if nobodys => SessionId::from_uuid(self.uuid()).to_string(),
@@ -302,6 +311,13 @@ impl Cast {
         let (hash, expires_at) = (hash(&email), service::clock::now().plus_seconds(60));
         let new = NewInvite { id, email, role: Role::Viewer, hash, invited_by: tenant.user, expires_at, mail };
         store::invite_create(&self.world.db, &tenant.scope(), &new, &author(DAY)).await.unwrap();
+        id
+    }
+
+    async fn management_key(&self, tenant: &Tenant) -> ManagementKeyId {
+        let (id, hash) = (ManagementKeyId::from_uuid(self.uuid()), hash(&format!("management key {}", self.next())));
+        let key = NewManagementKey { id, hash, ..tenant.new_management_key() };
+        store::management_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
         id
     }
 
@@ -484,4 +500,43 @@ fn routes_table() -> String {
         text.push_str(&format!("| {method} {path} | {needs} |\n"));
     }
     text
+}
+
+#[test]
+fn every_route_of_an_organization_has_an_area() {
+    for (method, path, needs, ..) in LINES {
+        let personal = matches!(needs, Needs::Nobody | Needs::Person);
+        assert_eq!(crate::app::areas::Area::of(path).is_none(), personal, "{method} {path}");
+    }
+    for (segment, _) in crate::app::areas::SEGMENTS {
+        let path = format!("/api/v1/{segment}");
+        assert!(LINES.iter().any(|line| line.1 == path || line.1.starts_with(&format!("{path}/"))), "no route is below {path}");
+    }
+}
+
+#[test]
+fn what_scopes_ask_for_is_what_routes_ask_for() {
+    use crate::app::areas::Area;
+    use crate::app::rights::Right;
+    use crate::app::scopes::{Access, Need, need};
+    let mut seen = Vec::new();
+    for (method, path, needs, ..) in LINES {
+        let Some(area) = Area::of(path) else { continue };
+        let access = if *method == "GET" { Access::Read } else { Access::Write };
+        let asked = need(area, access);
+        let as_strict = match needs {
+            Needs::Operator => asked == Need::Operator,
+            Needs::Member => asked == Need::Right(Right::Look),
+            Needs::Developer => asked == Need::Right(Right::Develop),
+            Needs::Admin | Needs::Owner => asked == Need::Right(Right::Administer),
+            Needs::Nobody | Needs::Person => false,
+        };
+        assert!(as_strict, "{method} {path}: scopes ask for {asked:?}");
+        seen.push((area, access));
+    }
+    for (_, area) in crate::app::areas::SEGMENTS {
+        for access in [Access::Read, Access::Write] {
+            assert_eq!(need(*area, access) == Need::Nothing, !seen.contains(&(*area, access)), "{area:?} {access:?}");
+        }
+    }
 }

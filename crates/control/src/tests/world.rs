@@ -96,6 +96,7 @@ impl Tenant {
             hash: hash(&self.management_key),
             prefix,
             last4,
+            scopes: None,
             expires_at: None,
             created_by: self.user,
         }

@@ -4,6 +4,7 @@
 //! borrowed pass finds the few values that matter and where they stand, and the body is copied once with those values
 //! replaced. What the gateway does not know passes through.
 
+mod alike;
 mod messages;
 mod request;
 mod response;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::alike::Alike;
 use super::response;
 use super::text::Text;
 
@@ -41,6 +42,7 @@ pub struct StreamScan {
     /// Runs of non-white-space so far, counted over chunk borders: what the simulated model calls tokens.
     pub words: u64,
     in_word: bool,
+    alike: Alike,
 }
 
 /// A chunk whose deltas are read as `D`.
@@ -107,6 +109,18 @@ struct Function<'a> {
     arguments: Option<Text<'a>>,
 }
 
+impl<'a> Chunk<'a, Delta<'a>> {
+    /// The text of a chunk that says nothing else.
+    fn only_content(&self) -> Option<&Text<'a>> {
+        let [Choice { delta: Some(delta), finish_reason: None }] = &*self.choices else { return None };
+        let Delta { _role: _, content: Some(content), reasoning_content: None, reasoning: None, refusal: None, tool_calls: None } = delta
+        else {
+            return None;
+        };
+        (self.usage.is_none_or(|usage| usage.get() == "null") && self.error.is_none()).then_some(content)
+    }
+}
+
 impl StreamScan {
     /// Looks at one event's data (without `data:` and the blank line).
     pub fn event(&mut self, data: &[u8]) -> EventKind {
@@ -116,9 +130,16 @@ impl StreamScan {
         if data.is_empty() {
             return EventKind::Other;
         }
+        if let Some(text) = self.alike.text(data) {
+            self.text(text);
+            return EventKind::Content;
+        }
         let Ok(text) = std::str::from_utf8(data) else { return EventKind::Broken };
         // Nearly every event reads at once. One with a delta of another shape is read again, its deltas apart.
         if let Ok(chunk) = serde_json::from_str::<Chunk<'_, Delta<'_>>>(text) {
+            if let Some(content) = chunk.only_content() {
+                self.alike.learn(text, content);
+            }
             return self.chunk(chunk, Self::delta);
         }
         if let Ok(chunk) = serde_json::from_str::<Chunk<'_, &RawValue>>(text) {
@@ -381,8 +402,17 @@ fn line_end_len(rest: &[u8]) -> usize {
 
 /// The data line of an event. (OpenAI's dialect has one; of several only the first is looked at.)
 fn data_of(event: &[u8]) -> &[u8] {
-    let mut lines = event.split(|&b| b == b'\n' || b == b'\r');
-    let data = lines.find_map(|line| line.strip_prefix(b"data:")).unwrap_or_default();
+    let mut rest = event;
+    let data = loop {
+        let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        if let Some(data) = rest[..end].strip_prefix(b"data:") {
+            break data;
+        }
+        match rest.get(end + 1..) {
+            Some(more) => rest = more,
+            None => break &[][..],
+        }
+    };
     data.strip_prefix(b" ").unwrap_or(data)
 }
 

@@ -236,3 +236,32 @@ fn output_that_is_not_understood_still_counts() {
         assert!(pass.scan.text_bytes >= 20, "{delta}");
     }
 }
+
+proptest::proptest! {
+    /// What is remembered of earlier events changes no count: a scan that never remembers (a new one per event) sees the
+    /// same bytes, and the words are those of the whole text.
+    #[test]
+    fn remembered_frames_count_as_read_ones(
+        pieces in proptest::collection::vec((".{0,12}", 0_u8..6), 1..40)
+    ) {
+        let (mut scan, mut bytes, mut whole) = (super::StreamScan::default(), 0, String::new());
+        for (piece, shape) in &pieces {
+            let delta = match shape {
+                0 => json!({ "role": "assistant", "content": piece }),
+                1 => json!({ "reasoning_content": piece }),
+                _ => json!({ "content": piece }),
+            };
+            let last = if *shape == 5 { json!("stop") } else { Value::Null };
+            let event = json!({ "id": "c", "choices": [{ "index": 0, "delta": delta, "finish_reason": last }], "usage": null }).to_string();
+            let mut alone = super::StreamScan::default();
+            proptest::prop_assert_eq!(scan.event(event.as_bytes()), alone.event(event.as_bytes()));
+            bytes += alone.text_bytes;
+            whole.push_str(piece);
+            if *shape == 5 {
+                proptest::prop_assert_eq!(scan.finish.as_deref(), Some("stop"));
+            }
+        }
+        proptest::prop_assert_eq!((scan.text_bytes, scan.words), (bytes, crate::tokens::words(&whole)));
+        proptest::prop_assert_eq!(bytes, whole.len() as u64);
+    }
+}

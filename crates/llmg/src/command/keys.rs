@@ -24,7 +24,7 @@ const PAGE: u32 = 200;
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make a key and show it once.
-    Create(CreateArgs),
+    Create(Box<CreateArgs>),
     /// List keys, one JSON object per line.
     List {
         #[command(flatten)]
@@ -123,7 +123,7 @@ pub(crate) async fn run(config: &Config, command: KeysCommand) -> anyhow::Result
     let settings = control::Settings { catalog: Arc::new(instance::catalog(config)?), ..control::Settings::default() };
     let control = Control::new(instance.db.clone(), instance.analytics.clone(), settings);
     match command {
-        KeysCommand::Create(args) => create(&control, args).await?,
+        KeysCommand::Create(args) => create(&control, *args).await?,
         KeysCommand::List { whose } => list(&control, &whose).await?,
         KeysCommand::Revoke { whose, id } => {
             let developer = developer(&control, &whose).await?;

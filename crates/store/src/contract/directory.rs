@@ -7,11 +7,11 @@ use crate::contract::world::{
     user,
 };
 use crate::{
-    ApiKeyRotate, ApiKeyUpdate, Bootstrapped, ChangeKind, Db, ImportOutcome, KeyPage, KeyRules, KeyStatus, NewApiKey, ProjectMode,
-    ProjectUpdate, Role, StoreError, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_rotate,
-    api_key_update, api_key_used, bootstrap, bootstrap_state, caller_by_key_hash, changes_after, management_caller_by_key_hash,
-    management_key_create, management_key_list, management_key_revoke, memberships_of, organization_get, person_by_email, person_get,
-    project_get, project_list, project_update, revision_latest,
+    ApiKeyRotate, ApiKeyUpdate, Bootstrapped, ChangeKind, Db, ImportOutcome, KeyPage, KeyRules, KeyStatus, NewApiKey, NewManagementKey,
+    ProjectMode, ProjectUpdate, Role, StoreError, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke,
+    api_key_rotate, api_key_update, api_key_used, bootstrap, bootstrap_state, caller_by_key_hash, changes_after,
+    management_caller_by_key_hash, management_key_create, management_key_list, management_key_revoke, memberships_of, organization_get,
+    person_by_email, person_get, project_get, project_list, project_update, revision_latest,
 };
 
 const ALL: KeyPage = KeyPage { after: None, limit: 100 };
@@ -169,12 +169,17 @@ pub async fn a_management_key_shows_its_maker(db: Db) {
     let hash = new_management_key(1).hash;
     let caller = management_caller_by_key_hash(&db, &hash).await.unwrap().unwrap();
     assert_eq!((caller.organization, caller.created_by, caller.role), (organization(1), user(1), Some(Role::Owner)));
-    assert!(caller.is_operator);
+    assert!(caller.is_operator && caller.scopes.is_none());
+    let scopes = Some(vec!["usage:read".to_owned()]);
+    let narrow = NewManagementKey { scopes: scopes.clone(), ..new_management_key(2) };
+    management_key_create(&db, &scope(1), &narrow, &author(NOW)).await.unwrap();
+    assert_eq!(management_caller_by_key_hash(&db, &narrow.hash).await.unwrap().unwrap().scopes, scopes);
+    assert_eq!(management_key_list(&db, &scope(1)).await.unwrap()[1].scopes, scopes);
     management_key_revoke(&db, &scope(1), caller.key, &author(NOW)).await.unwrap();
     management_key_revoke(&db, &scope(1), caller.key, &author(NOW)).await.unwrap();
     assert_eq!(management_caller_by_key_hash(&db, &hash).await.unwrap().unwrap().status, KeyStatus::Revoked);
     assert_eq!(management_caller_by_key_hash(&db, &[0; 32]).await.unwrap(), None);
-    assert_eq!(management_key_list(&db, &scope(1)).await.unwrap().len(), 1);
+    assert_eq!(management_key_list(&db, &scope(1)).await.unwrap().len(), 2);
 }
 
 pub async fn the_e_mail_has_no_case(db: Db) {

@@ -26,6 +26,13 @@ fn invite(n: u8, email: &str) -> NewInvite {
     NewInvite { id, email: email.to_owned(), role, hash: [n; 32], invited_by: user(1), expires_at: END, mail }
 }
 
+/// Ada administers another organization, too.
+async fn inviter(db: &Db, n: u128) {
+    let mut tx = db.begin_write().await.unwrap();
+    crate::person::member_insert(&mut tx, organization(n), user(1), Role::Admin, NOW).await.unwrap();
+    crate::db::commit(tx, "test", crate::audit::Trail::Bookkeeping).await.unwrap();
+}
+
 async fn status(db: &Db, n: u8) -> InviteStatus {
     invite_by_hash(db, &[n; 32]).await.unwrap().unwrap().status
 }
@@ -60,7 +67,10 @@ pub async fn an_invitation_is_accepted_once_and_in_time(db: Db) {
     other_organization(&db, 2, 0).await;
     other_organization(&db, 3, 0).await;
     let theirs = "person2@example.com";
-    for (n, organization, email) in [(5, 2, theirs), (6, 3, theirs), (7, 2, "ada@example.com")] {
+    for n in [2, 3] {
+        inviter(&db, n).await;
+    }
+    for (n, organization, email) in [(5, 2, theirs), (6, 3, theirs), (7, 2, "person3@example.com")] {
         invite_create(&db, &scope(organization), &invite(n, email), &author(NOW)).await.unwrap();
     }
     let id = |n: u8| invite(n, "").id;
@@ -106,4 +116,21 @@ pub async fn the_invited_sign_up_into_the_organization(db: Db) {
     assert_eq!((role(&db, 9, organization(1)).await, status(&db, 5).await), (Some(Role::Developer), InviteStatus::Accepted));
     let line = audit_list(&db, &scope(1), &AuditFilter::default(), None, 1).await.unwrap().remove(0);
     assert_eq!((line.action, line.subject), (AuditAction::SignedUp, user(9).to_string()));
+}
+
+pub async fn an_invitation_holds_no_more_than_its_maker(db: Db) {
+    funded(&db, 0).await;
+    join(&db, 2, Role::Viewer).await;
+    other_organization(&db, 2, 0).await;
+    other_organization(&db, 3, 0).await;
+    inviter(&db, 2).await;
+    let theirs = "person2@example.com";
+    let owner = NewInvite { role: Role::Owner, ..invite(5, theirs) };
+    invite_create(&db, &scope(2), &owner, &author(NOW)).await.unwrap();
+    invite_create(&db, &scope(3), &invite(6, theirs), &author(NOW)).await.unwrap();
+    for n in [5, 6] {
+        let accepted = invite_accept(&db, invite(n, "").id, user(2), &author(NOW)).await;
+        assert!(matches!(accepted, Err(StoreError::NotFound { .. })), "{n}: an admin made an owner, or nobody a member");
+    }
+    assert_eq!((role(&db, 2, organization(2)).await, role(&db, 2, organization(3)).await), (None, None));
 }

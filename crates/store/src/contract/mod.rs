@@ -4,8 +4,10 @@
 mod audit;
 mod directory;
 mod epochs;
+mod idempotency;
 mod invites;
 mod leases;
+mod member_projects;
 mod members;
 mod money;
 mod people;
@@ -61,10 +63,16 @@ contract! {
         old_and_surplus_sessions_make_room
         another_password_ends_the_other_sessions
         other_sessions_end_together;
+    idempotency:
+        an_answer_is_kept_for_its_caller_and_for_a_while;
     invites:
         an_invitation_waits_for_its_address
         an_invitation_is_accepted_once_and_in_time
-        the_invited_sign_up_into_the_organization;
+        the_invited_sign_up_into_the_organization
+        an_invitation_holds_no_more_than_its_maker;
+    member_projects:
+        a_member_is_limited_to_projects_of_the_organization
+        limits_end_with_a_higher_role_and_with_the_membership;
     members:
         an_organization_keeps_an_owner
         two_owners_who_leave_at_once_leave_one

@@ -105,6 +105,7 @@ pub fn new_management_key(n: u8) -> NewManagementKey {
         hash: [0x80 | n; 32],
         prefix: "llmgm_ab".to_owned(),
         last4: "wxyz".to_owned(),
+        scopes: None,
         expires_at: None,
         created_by: user(1),
     }

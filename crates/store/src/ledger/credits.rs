@@ -66,7 +66,7 @@ pub async fn credits_grant(db: &Db, scope: &OrgScope, grant: &CreditsGrant, auth
         return Ok(false);
     }
     let new = credits_audit(scope, AuditAction::CreditsGranted, grant.transfer, grant.amount, &grant.reason);
-    commit(tx, "grant credits", Trail::Audit(author, new)).await?;
+    commit(tx, "grant credits", Trail::Audit(author, &new)).await?;
     Ok(true)
 }
 
@@ -106,7 +106,7 @@ pub async fn credits_correct(db: &Db, scope: &OrgScope, correction: &Correction,
         return Ok(false);
     }
     let new = credits_audit(scope, AuditAction::CreditsCorrected, correction.transfer, correction.amount, &correction.reason);
-    commit(tx, "correct credits", Trail::Audit(author, new)).await?;
+    commit(tx, "correct credits", Trail::Audit(author, &new)).await?;
     Ok(true)
 }
 
