@@ -94,3 +94,26 @@ def test_calls_in_flight_of_the_whole_instance(llmg, sims):
     assert sorted(answer.status for answer in answers) == [200] * 2 + [503] * 4
     refused = next(answer for answer in answers if answer.status == 503)
     assert refused.error["code"] == "overloaded" and int(refused.headers["retry-after"]) >= 1
+
+
+def test_unknown_keys_from_one_address(llmg):
+    there = llmg(env={"LLMG_TRUSTED_PROXIES": "127.0.0.1", "LLMG_UNKNOWN_KEYS_PER_MINUTE": "5"})
+    guess = lambda n, **headers: there.chat(key=f"sk-a-guess-number-{n}", headers=headers)  # noqa: E731
+    assert [guess(n).status for n in range(5)] == [401] * 5
+    refused = guess(5)
+    assert (refused.status, refused.error["code"]) == (429, "rate_limit_exceeded"), refused.text
+    assert 10 <= int(refused.headers["retry-after"]) <= 12, "one key each 12 seconds"
+    assert guess(0).status == 401, "a key that is known to be nobody's costs nothing"
+    assert there.chat(key=there.api_key[:-1] + "~").error["code"] == "malformed_api_key"
+    assert guess(6, **{"x-forwarded-for": "203.0.113.7"}).status == 401, "another address has its own"
+    known = there.new_key()["api_key"]
+    assert there.chat(key=known, headers={"x-forwarded-for": "203.0.113.8"}).status == 200
+    assert there.chat(key=known).status == 200, "a known key goes on from the same address"
+
+
+def test_many_keys_at_once_that_are_somebodys(llmg):
+    there = llmg(env={"LLMG_UNKNOWN_KEYS_PER_MINUTE": "1"})
+    keys = [there.new_key()["api_key"] for _ in range(5)]
+    assert [there.chat(key=key).status for key in keys] == [200] * 5
+    answers = wire.together(there.url + "/v1/chat/completions", [chat_body()] * 50, there.api_key)
+    assert {answer.status for answer in answers} == {200}

@@ -8,10 +8,12 @@ use llm::tokens::{self, InputTokens};
 use llm::{CallPath, ChatCall, Dialect};
 
 /// Limit: tags of one call, and bytes of one tag.
-const TAGS_MAX: usize = 20;
+pub(crate) const TAGS_MAX: usize = 20;
 const TAG_BYTES_MAX: usize = 100;
 /// Limit: bytes of the metadata, user and session headers.
 const LABEL_BYTES_MAX: usize = 4_096;
+/// Limit: bytes of the metadata of a call, its key's included.
+pub(crate) const METADATA_BYTES_MAX: usize = LABEL_BYTES_MAX;
 
 /// Limit: bytes of a model's name, and choices of one call.
 const MODEL_BYTES_MAX: usize = 256;

@@ -3,6 +3,7 @@
 //!
 //! A later version asks control over gRPC instead; what the rest of the gateway sees stays.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -16,7 +17,9 @@ use service::Shutdown;
 use sha2::{Digest, Sha256};
 use store::{CallerRow, ChangeKind, ChangeRow, Db, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
 
+use crate::misses::Misses;
 use crate::own_keys::{self, OwnKeys};
+use crate::rules::Rules;
 
 /// Limit: callers kept in memory.
 const CALLERS_MAX: usize = 100_000;
@@ -41,6 +44,7 @@ type KeyHash = [u8; 32];
 pub(crate) struct Caller {
     pub(crate) scope: OrgScope,
     pub(crate) key: ApiKeyId,
+    hash: KeyHash,
     pub(crate) project: ProjectId,
     key_status: KeyStatus,
     expires_at: Option<UnixMicros>,
@@ -52,15 +56,19 @@ pub(crate) struct Caller {
     pub(crate) tpm: Option<u32>,
     pub(crate) concurrency: Option<u32>,
     pub(crate) allowed_models: Option<Vec<String>>,
+    /// None: what most keys have.
+    pub(crate) rules: Option<Box<Rules>>,
     pub(crate) markup_basis_points: u32,
 }
 
 impl Caller {
     #[expect(clippy::disallowed_methods, reason = "the key's SHA-256 matched: this proves the tenant")]
-    fn proven(row: CallerRow) -> Self {
-        Self {
+    fn proven(row: CallerRow, hash: KeyHash) -> Result<Self, StoreError> {
+        let rules = Rules::new(row.rules).map_err(|_| StoreError::Corrupt { what: "rules" })?;
+        Ok(Self {
             scope: OrgScope::proven(row.organization),
             key: row.key,
+            hash,
             project: row.project,
             key_status: row.key_status,
             expires_at: row.expires_at,
@@ -71,16 +79,26 @@ impl Caller {
             tpm: row.tpm,
             concurrency: row.concurrency,
             allowed_models: row.allowed_models,
+            rules,
             markup_basis_points: row.markup_basis_points,
-        }
+        })
     }
 
     pub(crate) fn organization(&self) -> OrganizationId {
         self.scope.organization()
     }
 
+    /// Refuses a key that does not open, or is used from elsewhere than it may be.
+    fn open(self: Arc<Self>, now: UnixMicros, client: IpAddr) -> Result<Arc<Self>, Fault> {
+        self.opens(now)?;
+        if let Some(rules) = &self.rules {
+            rules.address_allowed(client)?;
+        }
+        Ok(self)
+    }
+
     /// Refuses a key that is revoked, over its time, or of a suspended organization.
-    fn open(self: Arc<Self>, now: UnixMicros) -> Result<Arc<Self>, Fault> {
+    fn opens(&self, now: UnixMicros) -> Result<(), Fault> {
         if self.key_status == KeyStatus::Revoked {
             return Err(Fault::new(Code::RevokedApiKey, "this API key was revoked; create another one in the dashboard under API keys"));
         }
@@ -93,7 +111,7 @@ impl Caller {
         if self.organization_status == OrganizationStatus::Suspended {
             return Err(Fault::new(Code::PermissionDenied, "this organization is suspended; its owner finds the reason in the dashboard"));
         }
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -111,6 +129,7 @@ pub(crate) struct Directory {
     db: Db,
     callers: Cache<KeyHash, Arc<Caller>>,
     nobodies: Cache<KeyHash, ()>,
+    misses: Misses,
     master_key: Arc<MasterKey>,
     own_keys: Cache<OrganizationId, Arc<OwnKeys>, ByBytes>,
     /// The newest revision that the feed has handled.
@@ -119,23 +138,24 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Starts at the store's newest revision: nothing older can be in memory yet.
-    pub(crate) async fn new(db: Db, master_key: Arc<MasterKey>) -> Result<Self, StoreError> {
+    pub(crate) async fn new(db: Db, master_key: Arc<MasterKey>, unknown_keys_per_minute: u32) -> Result<Self, StoreError> {
         let revision = store::revision_latest(&db).await?;
         Ok(Self {
             db,
             callers: Cache::new(CALLERS_MAX),
             nobodies: Cache::new(NOBODIES_MAX),
+            misses: Misses::new(unknown_keys_per_minute),
             master_key,
             own_keys: Cache::with_weighter(OWN_KEYS_EXPECTED, OWN_KEYS_BYTES_MAX, ByBytes),
             revision: AtomicI64::new(revision),
         })
     }
 
-    /// Who presents this key.
-    pub(crate) async fn resolve(&self, key: &str, now: UnixMicros) -> Result<Arc<Caller>, Fault> {
+    /// Who presents this key, from this address.
+    pub(crate) async fn resolve(&self, key: &str, client: IpAddr, now: UnixMicros) -> Result<Arc<Caller>, Fault> {
         let hash: KeyHash = Sha256::digest(key.as_bytes()).into();
         if let Some(caller) = self.callers.get(&hash) {
-            return caller.open(now);
+            return caller.open(now, client);
         }
         match key::read(key) {
             Spelling::Mistyped(_) => {
@@ -155,7 +175,24 @@ impl Directory {
         if self.nobodies.get(&hash).is_some() {
             return Err(nobody());
         }
-        self.load(hash).await?.open(now)
+        // Nothing tells an unknown key from one that was not used here yet, so that both wait while the address has none left.
+        self.misses.allow(client, now)?;
+        let loaded = self.load(hash).await;
+        if loaded.as_ref().is_err_and(|fault| fault.code() == Code::InvalidApiKey) {
+            self.misses.missed(client, now);
+        }
+        loaded?.open(now, client)
+    }
+
+    /// Why a caller that was let in may not go on; none when it may, and while the directory cannot be asked: that is our own
+    /// fault, and ends no call.
+    pub(crate) async fn refusal(&self, caller: &Caller, now: UnixMicros) -> Option<Fault> {
+        let known = match self.callers.get(&caller.hash) {
+            Some(known) => Ok(known),
+            None => self.load(caller.hash).await,
+        };
+        let refusal = known.and_then(|known| known.opens(now)).err()?;
+        (refusal.code() != Code::DirectoryUnavailable).then_some(refusal)
     }
 
     async fn load(&self, hash: KeyHash) -> Result<Arc<Caller>, Fault> {
@@ -207,7 +244,8 @@ impl Directory {
     /// The caller in the store; `Err(None)` when the key is nobody's.
     async fn read(&self, hash: &KeyHash) -> Result<Arc<Caller>, Option<StoreError>> {
         let row = store::caller_by_key_hash(&self.db, hash).await.map_err(Some)?;
-        row.map(|row| Arc::new(Caller::proven(row))).ok_or(None)
+        let caller = Caller::proven(row.ok_or(None)?, *hash).map_err(Some)?;
+        Ok(Arc::new(caller))
     }
 
     /// Follows the change feed until the process stops.

@@ -36,6 +36,7 @@ async fn world(credits: NanoUsd) -> World {
         tpm: None,
         concurrency: None,
         allowed_models: None,
+        rules: store::KeyRules::default(),
         created_by: None,
     };
     let management_key = NewManagementKey {

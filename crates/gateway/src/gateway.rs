@@ -34,6 +34,7 @@ const CATALOG_PERIOD: Duration = Duration::from_secs(1);
 pub struct Settings {
     pub(crate) body_bytes_max: usize,
     pub(crate) in_flight_max: u64,
+    unknown_keys_per_minute: u32,
     limits: Limits,
     allow_private: bool,
     cache_bytes_max: u64,
@@ -49,6 +50,7 @@ impl Settings {
         Self {
             body_bytes_max: usize::try_from(config.body_bytes_max).unwrap_or(usize::MAX),
             in_flight_max: config.in_flight_max,
+            unknown_keys_per_minute: u32::try_from(config.unknown_keys_per_minute).unwrap_or(u32::MAX),
             limits: Limits {
                 connect: ms(config.upstream_connect_timeout_ms),
                 first_byte: ms(config.upstream_first_byte_timeout_ms),
@@ -112,7 +114,8 @@ impl Gateway {
     pub async fn start(settings: Settings, parts: Parts, shutdown: &Shutdown) -> Result<Arc<Self>, StartError> {
         let Parts { db, journal, catalog, master_key, metrics } = parts;
         let credentials = Credentials::new(&catalog, &settings.providers, settings.simulated.as_deref())?;
-        let directory = Arc::new(Directory::new(db.clone(), master_key).await.map_err(StartError::Store)?);
+        let directory =
+            Arc::new(Directory::new(db.clone(), master_key, settings.unknown_keys_per_minute).await.map_err(StartError::Store)?);
         let gateway = Arc::new(Self {
             funds: Funds::new(db, journal.gateway(), journal.epoch()),
             directory,

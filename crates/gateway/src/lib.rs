@@ -17,11 +17,13 @@ mod funds;
 mod gateway;
 mod http;
 mod metrics;
+mod misses;
 mod own_keys;
 mod pipeline;
 mod plan;
 pub mod probe;
 mod relay;
+mod rules;
 mod settle;
 mod upstream;
 

@@ -119,6 +119,7 @@ async fn candidates(gateway: &Gateway, open: &mut OpenCall, call: &mut Call, now
         now,
         // The end of a request id is random.
         lot: id.uuid().as_u64_pair().1,
+        rules: caller.rules.as_deref(),
     };
     plan::make(call, &known)
 }

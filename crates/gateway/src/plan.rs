@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::cooldown::Cooldowns;
 use crate::credentials::{Credential, Credentials, Endpoint};
 use crate::own_keys::OwnKeys;
+use crate::rules::Rules;
 
 /// Limit: candidates of one plan, as many as a call makes attempts.
 const CANDIDATES_MAX: usize = routing::CANDIDATES_MAX;
@@ -84,6 +85,9 @@ impl Surroundings for PlatformKeys<'_> {
     fn is_available(&self, provider: &Provider) -> bool {
         self.0.credentials.of(provider).is_some()
     }
+    fn is_allowed(&self, deployment: &Arc<Deployment>) -> bool {
+        self.0.bar(deployment).is_none()
+    }
     fn is_cooling(&self, deployment: &Deployment) -> bool {
         self.0.cooldowns.is_cooling(deployment, Credential::Platform)
     }
@@ -94,6 +98,9 @@ struct OrganizationsKeys<'a>(&'a Known<'a>);
 impl Surroundings for OrganizationsKeys<'_> {
     fn is_available(&self, provider: &Provider) -> bool {
         self.0.own_keys.is_some_and(|keys| keys.has(provider))
+    }
+    fn is_allowed(&self, deployment: &Arc<Deployment>) -> bool {
+        self.0.bar(deployment).is_none()
     }
     fn is_cooling(&self, deployment: &Deployment) -> bool {
         let keys = self.0.own_keys.map_or(&[][..], |keys| keys.all(&deployment.provider));
@@ -115,6 +122,29 @@ pub(crate) struct Known<'a> {
     pub(crate) now: UnixMicros,
     /// Random: draws among own keys of one priority.
     pub(crate) lot: u64,
+    /// What the key may reach, and the model that is asked for; none for most keys.
+    pub(crate) rules: Option<&'a Rules>,
+}
+
+impl Known<'_> {
+    /// The rule of the key that keeps it away from a deployment.
+    fn bar(&self, deployment: &Arc<Deployment>) -> Option<String> {
+        self.rules?.bar(self.catalog, deployment, self.now)
+    }
+
+    /// The rule that leaves nothing of what could be called otherwise; none when there is something left, or nothing at all.
+    fn bar_of_all(&self, resolved: &Resolved<'_>) -> Option<String> {
+        self.rules?;
+        let (platform, own) = (PlatformKeys(self), OrganizationsKeys(self));
+        let reached = |d: &&Arc<Deployment>| match self.mode {
+            ProjectMode::Credits => platform.is_available(&d.provider),
+            ProjectMode::ApiKeys => own.is_available(&d.provider),
+            ProjectMode::Hybrid => platform.is_available(&d.provider) || own.is_available(&d.provider),
+        };
+        let mut bars = resolved.deployments().filter(|d| d.provider.is_callable()).filter(reached).map(|d| self.bar(d));
+        let first = bars.next()??;
+        bars.all(|bar| bar.is_some()).then_some(first)
+    }
 }
 
 /// The candidates of a call, best first; never empty.
@@ -123,6 +153,10 @@ pub(crate) struct Known<'a> {
 pub(crate) fn make(call: &mut Call, known: &Known<'_>) -> Result<Vec<Candidate>, Fault> {
     let asked = call.model.clone();
     let resolved = known.catalog.resolve(&asked).map_err(|error| unresolved(&error))?;
+    if let Some(bar) = known.bar_of_all(&resolved) {
+        let say = format!("this API key may not call `{asked}`: {bar}; choose another model from GET /v1/models");
+        return Err(Fault::new(Code::PermissionDenied, say).param("model"));
+    }
     match known.mode {
         ProjectMode::Credits => by_platform(call, known, &resolved, Keys::Platform),
         ProjectMode::ApiKeys => by_organization(call, known, &resolved),

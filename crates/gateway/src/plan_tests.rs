@@ -7,6 +7,7 @@ use domain::{ProviderKeyId, Secret};
 use http::HeaderMap;
 use llm::{CallPath, Dialect};
 use service::config::ProviderConfig;
+use store::KeyRules;
 use uuid::Uuid;
 
 use super::*;
@@ -42,6 +43,7 @@ struct World {
     credentials: Credentials,
     own_keys: OwnKeys,
     cooldowns: Cooldowns,
+    rules: KeyRules,
 }
 
 impl World {
@@ -51,13 +53,14 @@ impl World {
         let config = || ProviderConfig { api_key: Some(Secret::new("sk-platform".to_owned())), base_url: None };
         let settings: BTreeMap<String, ProviderConfig> = platform.iter().map(|id| ((*id).to_owned(), config())).collect();
         let credentials = Credentials::new(&catalog, &settings, None).unwrap();
-        Self { catalog, credentials, own_keys: keys(own), cooldowns: Cooldowns::default() }
+        Self { catalog, credentials, own_keys: keys(own), cooldowns: Cooldowns::default(), rules: KeyRules::default() }
     }
 
     fn candidates(&self, mode: ProjectMode, model: &str, headers: &[(&'static str, &'static str)]) -> Result<Vec<Candidate>, Fault> {
         let headers: HeaderMap = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let body = Bytes::from(format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello"}}]}}"#));
         let mut call = Call::read(Dialect::OpenAiChat, body, &CallPath::default(), Options::read(&headers).unwrap()).unwrap();
+        let rules = Rules::new(self.rules.clone()).unwrap();
         let known = Known {
             catalog: &self.catalog,
             credentials: &self.credentials,
@@ -68,6 +71,7 @@ impl World {
             markup_basis_points: 0,
             now: NOW,
             lot: 0,
+            rules: rules.as_deref(),
         };
         make(&mut call, &known)
     }
@@ -175,4 +179,56 @@ fn a_missing_own_key_is_the_organizations_to_add() {
     let fault = World::new(&["anthropic"], &[]).candidates(ApiKeys, MODEL, &[]).unwrap_err();
     assert_eq!((fault.code(), fault.wrong_param()), (Code::ProviderNotConfigured, Some("model")));
     assert!(fault.say().contains("`anthropic`") && fault.say().contains("hybrid or credits"), "{}", fault.say());
+}
+
+#[test]
+fn rules_leave_out_what_they_bar_and_name_themselves_when_nothing_is_left() {
+    let mut world = World::new(&["anthropic", "openai"], &[(1, "openai", 0, 1)]);
+    let one = |name: &str| vec![name.to_owned()];
+    // The catalog's prices of 1 and 2 pico-USD a token are 1,000 and 2,000 nano-USD a million.
+    let (input, output) = (1_000, 2_000);
+    type Plan = Result<Vec<String>, &'static str>;
+    let plan = |words: &[&str]| -> Plan { Ok(words.iter().map(|word| (*word).to_owned()).collect()) };
+    for (rules, credits, api_keys) in [
+        (KeyRules { denied_providers: one("anthropic"), ..KeyRules::default() }, plan(&["openai"]), plan(&["openai/1"])),
+        (KeyRules { allowed_providers: one("anthropic"), ..KeyRules::default() }, plan(&["anthropic"]), Err("allowed_providers")),
+        (KeyRules { denied_models: one("openai/two-homes"), ..KeyRules::default() }, plan(&["anthropic"]), Err("denied_models")),
+        (KeyRules { denied_models: one("two-homes"), ..KeyRules::default() }, Err("denied_models"), Err("denied_models")),
+        (KeyRules { denied_models: one("anthropic/two-homes:free"), ..KeyRules::default() }, plan(&["openai"]), plan(&["openai/1"])),
+        (KeyRules { denied_models: one("unpriced"), ..KeyRules::default() }, plan(&["anthropic", "openai"]), plan(&["openai/1"])),
+        (
+            KeyRules { input_price_max_nano_usd_per_million: Some(input), ..KeyRules::default() },
+            plan(&["anthropic", "openai"]),
+            plan(&["openai/1"]),
+        ),
+        (
+            KeyRules { input_price_max_nano_usd_per_million: Some(input - 1), ..KeyRules::default() },
+            Err("input_price_max_nano_usd_per_million"),
+            Err("input_price_max_nano_usd_per_million"),
+        ),
+        (
+            KeyRules { output_price_max_nano_usd_per_million: Some(output - 1), ..KeyRules::default() },
+            Err("output_price_max_nano_usd_per_million"),
+            Err("output_price_max_nano_usd_per_million"),
+        ),
+    ] {
+        world.rules = rules;
+        for (mode, wanted) in [(Credits, credits), (ApiKeys, api_keys)] {
+            let found = world.candidates(mode, MODEL, &[]);
+            match (found, wanted) {
+                (Ok(found), Ok(wanted)) => assert_eq!(shown(&found), wanted, "{mode:?} {:?}", world.rules),
+                (Err(fault), Err(rule)) => {
+                    assert_eq!((fault.code(), fault.wrong_param()), (Code::PermissionDenied, Some("model")));
+                    assert!(fault.say().contains(&format!("`{rule}`")), "{}", fault.say());
+                }
+                (found, wanted) => panic!("{mode:?} {:?}: {:?}, not {wanted:?}", world.rules, found.map(|found| shown(&found))),
+            }
+        }
+    }
+    world.rules = KeyRules { input_price_max_nano_usd_per_million: Some(u64::MAX), ..KeyRules::default() };
+    let unknown = world.candidates(Credits, "unpriced", &[]).unwrap_err();
+    assert_eq!(unknown.code(), Code::PermissionDenied, "an unknown price is under no maximum: {}", unknown.say());
+    world.rules = KeyRules { allowed_providers: one("google-ai-studio"), ..KeyRules::default() };
+    let nobody = World { rules: world.rules.clone(), ..World::new(&[], &[]) };
+    assert_eq!(nobody.plan(Credits), Err(Code::ProviderNotConfigured), "what is not there is not forbidden");
 }

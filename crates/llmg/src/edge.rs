@@ -11,6 +11,7 @@ use gateway::Gateway;
 use http::{Request, Response, StatusCode};
 use http_body_util::Either;
 use hyper::body::Incoming;
+use service::address::TrustedProxies;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{And, DefaultPredicate, Predicate, SizeAbove};
@@ -29,25 +30,32 @@ pub(crate) struct Edge {
     gateway: Option<Arc<Gateway>>,
     dashboard: Option<Arc<Dashboard>>,
     rest: Router,
+    proxies: Arc<TrustedProxies>,
 }
 
 type Answer = Response<Either<gateway::Body, RouterBody>>;
 
 impl Edge {
-    pub(crate) fn new(gateway: Option<Arc<Gateway>>, dashboard: Option<Arc<Dashboard>>, rest: Router) -> Self {
-        Self { gateway, dashboard, rest }
+    pub(crate) fn new(
+        gateway: Option<Arc<Gateway>>,
+        dashboard: Option<Arc<Dashboard>>,
+        rest: Router,
+        proxies: Arc<TrustedProxies>,
+    ) -> Self {
+        Self { gateway, dashboard, rest, proxies }
     }
 
     /// `peer` is the address at the other end of the connection.
     pub(crate) async fn answer(self, peer: IpAddr, mut request: Request<Incoming>) -> Result<Answer, Infallible> {
+        let client = self.proxies.client(peer, request.headers());
         let path = request.uri().path();
         if let Some(gateway) = self.gateway.filter(|_| Gateway::owns(path)) {
             if Gateway::only_lists(path) {
-                return listed(gateway, request).await;
+                return listed(gateway, client, request).await;
             }
-            return Ok(gateway.handle(request).await.map(Either::Left));
+            return Ok(gateway.handle(client, request).await.map(Either::Left));
         }
-        request.extensions_mut().insert(control::Peer(peer));
+        request.extensions_mut().insert(control::Peer(client));
         let Some(dashboard) = self.dashboard.filter(|_| !is_api(request.uri().path())) else {
             return Ok(self.rest.oneshot(request.map(RouterBody::new)).await?.map(Either::Right));
         };
@@ -66,10 +74,10 @@ impl Edge {
 }
 
 /// Compressed, because the list is long. No other answer of the gateway is.
-async fn listed(gateway: Arc<Gateway>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+async fn listed(gateway: Arc<Gateway>, client: IpAddr, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let list = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(gateway.handle(request).await) }
+        async move { Ok::<_, Infallible>(gateway.handle(client, request).await) }
     });
     Ok(compressed().layer(list).oneshot(request).await?.map(|body| Either::Right(RouterBody::new(body))))
 }

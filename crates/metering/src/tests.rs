@@ -130,6 +130,7 @@ fn first_start() -> Bootstrap {
             tpm: None,
             concurrency: None,
             allowed_models: None,
+            rules: store::KeyRules::default(),
             created_by: None,
         },
         management_key: NewManagementKey {

@@ -23,6 +23,8 @@ pub enum Keys {
 pub trait Surroundings {
     /// A credential and an address for this provider are there.
     fn is_available(&self, provider: &Provider) -> bool;
+    /// No rule of the caller keeps it away from this deployment.
+    fn is_allowed(&self, deployment: &Arc<Deployment>) -> bool;
     /// This deployment failed a moment ago and is left alone for now.
     fn is_cooling(&self, deployment: &Deployment) -> bool;
 }
@@ -50,7 +52,7 @@ pub fn plan(resolved: &Resolved<'_>, around: &impl Surroundings, keys: Keys, now
         .param("model"));
     }
     let callable: Vec<&Arc<Deployment>> =
-        resolved.deployments().filter(|d| d.provider.is_callable() && around.is_available(&d.provider)).collect();
+        resolved.deployments().filter(|d| d.provider.is_callable() && around.is_available(&d.provider) && around.is_allowed(d)).collect();
     if callable.is_empty() {
         return Err(unavailable(resolved, keys));
     }
@@ -105,12 +107,16 @@ mod tests {
 
     struct Around {
         available: &'static [&'static str],
+        barred: &'static [&'static str],
         cooling: &'static [&'static str],
     }
 
     impl Surroundings for Around {
         fn is_available(&self, provider: &Provider) -> bool {
             self.available.contains(&&*provider.id)
+        }
+        fn is_allowed(&self, deployment: &Arc<Deployment>) -> bool {
+            !self.barred.contains(&&*deployment.provider.id)
         }
         fn is_cooling(&self, deployment: &Deployment) -> bool {
             self.cooling.contains(&&*deployment.provider.id)
@@ -129,15 +135,23 @@ mod tests {
     #[test]
     fn the_maker_comes_first_and_a_cooling_one_last_but_never_out() {
         let both = &["anthropic", "openrouter"];
-        let found = order("claude-opus-4-5-20251101", &Around { available: both, cooling: &[] }).unwrap();
+        let found = order("claude-opus-4-5-20251101", &Around { available: both, cooling: &[], barred: &[] }).unwrap();
         assert_eq!(found.first().map(String::as_str), Some("anthropic"));
-        let alone = Around { available: &["anthropic"], cooling: &["anthropic"] };
+        let alone = Around { available: &["anthropic"], cooling: &["anthropic"], barred: &[] };
         assert_eq!(order("claude-opus-4-5-20251101", &alone), Ok(vec!["anthropic".to_owned()]));
     }
 
     #[test]
+    fn a_barred_deployment_is_no_candidate() {
+        let all = Around { available: &["anthropic"], cooling: &[], barred: &["anthropic"] };
+        assert_eq!(order("claude-opus-4-5-20251101", &all), Err(Code::ProviderNotConfigured));
+        let other = Around { available: &["anthropic"], cooling: &[], barred: &["openai"] };
+        assert_eq!(order("claude-opus-4-5-20251101", &other), Ok(vec!["anthropic".to_owned()]));
+    }
+
+    #[test]
     fn without_a_credential_the_fault_names_the_setting() {
-        let none = Around { available: &[], cooling: &[] };
+        let none = Around { available: &[], cooling: &[], barred: &[] };
         assert_eq!(order("gpt-4o", &none), Err(Code::ProviderNotConfigured));
         let catalog = Catalog::builtin().unwrap();
         let say = |keys| plan(&catalog.resolve("gpt-4o").unwrap(), &none, keys, UnixMicros(0)).unwrap_err().say().to_owned();

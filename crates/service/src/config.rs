@@ -11,6 +11,7 @@ use domain::Secret;
 use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 
+use crate::address::TrustedProxies;
 use crate::fields;
 use crate::telemetry::LogFormat;
 
@@ -92,8 +93,8 @@ pub struct Config {
     #[serde(deserialize_with = "optional")]
     pub tls_key: Option<PathBuf>,
     /// Proxies whose X-Forwarded-For is believed.
-    #[serde(deserialize_with = "list")]
-    pub trusted_proxies: Vec<String>,
+    #[serde(deserialize_with = "parsed")]
+    pub trusted_proxies: TrustedProxies,
     /// Who may sign up.
     pub signup: Signup,
     /// Unset: SQLite. It may hold a password.
@@ -119,6 +120,9 @@ pub struct Config {
     /// Calls served at once.
     #[serde(deserialize_with = "whole::<_, 1, 1_000_000>")]
     pub in_flight_max: u64,
+    /// Unknown API keys that an address may present in a minute.
+    #[serde(deserialize_with = "whole::<_, 1, 1_000_000>")]
+    pub unknown_keys_per_minute: u64,
     /// Milliseconds to connect to a provider.
     #[serde(deserialize_with = "whole::<_, 1, 600_000>")]
     pub upstream_connect_timeout_ms: u64,
@@ -367,9 +371,8 @@ fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret<S
     Ok(if text.is_empty() { None } else { Some(Secret::new(text)) })
 }
 
-fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    let text = Loose::deserialize(from)?.text();
-    Ok(text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect())
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(from: D) -> Result<T, D::Error> {
+    Loose::deserialize(from)?.text().parse().map_err(serde::de::Error::custom)
 }
 
 fn whole<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(from: D) -> Result<u64, D::Error> {
@@ -448,6 +451,7 @@ mod tests {
             ("", &[("LLMG_PROVIDER_OPENAI_BASE_URL", "ftp://x")], &["environment LLMG_PROVIDER_OPENAI_BASE_URL", "http://"]),
             ("", &[("LLMG_REDIS_URL", "redis://x")], &["LLMG_REDIS_URL", "embedded default only", "unset it"]),
             ("tls_cert = \"a.pem\"", &[], &["`tls_cert`", "set both"]),
+            ("trusted_proxies = \"10.0.0.0/8, proxy\"", &[], &["c.toml", "`trusted_proxies`", "`proxy`", "CIDR"]),
             ("master_key = \"abc\"", &[], &["`master_key`", "64 hexadecimal digits"]),
             ("durability = \"none\"", &[], &["`durability`", "unknown variant `none`", "power"]),
         ];

@@ -37,7 +37,7 @@ pub const FIELDS: &[Field] = &[
     ),
     field("tls_cert", "", "PEM file with the certificate chain; needs `tls_key`"),
     field("tls_key", "", "PEM file with the private key; needs `tls_cert`"),
-    field("trusted_proxies", "", "CIDR blocks, separated by commas, whose X-Forwarded-For is believed; has no effect yet"),
+    field("trusted_proxies", "", "CIDR blocks, separated by commas, of the proxies whose X-Forwarded-For is believed"),
     field(
         "signup",
         "open",
@@ -55,6 +55,11 @@ pub const FIELDS: &[Field] = &[
     ),
     field("body_bytes_max", "33554432", "largest request body in bytes, 1 to 1073741824"),
     field("in_flight_max", "20000", "calls served at once before 503 `overloaded`, 1 to 1000000"),
+    field(
+        "unknown_keys_per_minute",
+        "60",
+        "unknown API keys that a client's address may present in a minute before 429 `rate_limit_exceeded`, 1 to 1000000",
+    ),
     field("upstream_connect_timeout_ms", "5000", "milliseconds, 1 to 600000"),
     field("upstream_first_byte_timeout_ms", "600000", "milliseconds until the provider's first byte, 1 to 3600000"),
     field("upstream_idle_timeout_ms", "120000", "milliseconds between two chunks of a provider's stream, 1 to 3600000"),

@@ -3,6 +3,7 @@
 //!
 //! It is the only crate that reads the environment, the clock and randomness; everything below takes them as values.
 
+pub mod address;
 pub mod clock;
 pub mod config;
 pub mod fields;

@@ -9,6 +9,7 @@ use crate::caller::texts_read;
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::key_rules::{KeyRules, rules_read, rules_stored};
 use crate::row::Columns;
 use crate::words::{AuditAction, ChangeKind, KeyStatus, SubjectKind};
 
@@ -37,6 +38,8 @@ pub struct NewApiKey {
     pub concurrency: Option<u32>,
     /// Model ids that it may call; `None`: all.
     pub allowed_models: Option<Vec<String>>,
+    /// What else its calls are held to.
+    pub rules: KeyRules,
     /// Who made it.
     pub created_by: Option<UserId>,
 }
@@ -68,6 +71,8 @@ pub struct ApiKeyRow {
     pub concurrency: Option<u32>,
     /// Model ids that it may call; `None`: all.
     pub allowed_models: Option<Vec<String>>,
+    /// What else its calls are held to.
+    pub rules: KeyRules,
     /// Who made it.
     pub created_by: Option<UserId>,
     /// When.
@@ -165,7 +170,7 @@ pub(crate) async fn api_key_revoke_in(
 pub async fn api_key_get(db: &Db, scope: &OrgScope, id: ApiKeyId) -> Result<ApiKeyRow, StoreError> {
     let row = sqlx::query(
         "SELECT id, project_id, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
-         created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND id = $2",
+         rules, created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND id = $2",
     )
     .bind(scope.organization().to_string())
     .bind(id.to_string())
@@ -200,7 +205,7 @@ async fn list(
 ) -> Result<Vec<ApiKeyRow>, StoreError> {
     let rows = sqlx::query(
         "SELECT k.id, k.project_id, k.name, k.prefix, k.last4, k.imported, k.status, k.expires_at_us, k.rpm, k.tpm, k.concurrency, \
-         k.allowed_models, k.created_by, k.created_at_us, k.revoked_at_us, k.last_used_at_us FROM api_key k \
+         k.allowed_models, k.rules, k.created_by, k.created_at_us, k.revoked_at_us, k.last_used_at_us FROM api_key k \
          WHERE k.organization_id = $1 AND ($2 = '' OR k.project_id = $2) AND k.id > $3 AND ($5 = '' OR EXISTS (SELECT 1 \
          FROM member_project m WHERE m.organization_id = $1 AND m.person_id = $5 AND m.project_id = k.project_id)) ORDER BY k.id LIMIT $4",
     )
@@ -242,8 +247,8 @@ pub(crate) async fn api_key_insert(
     // The SELECT makes a project of another organization a project that does not exist.
     let done = sqlx::query(
         "INSERT INTO api_key (id, organization_id, project_id, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, \
-         concurrency, allowed_models, created_by, created_at_us) \
-         SELECT $1, p.organization_id, p.id, $4, $5, $6, $7, $8, 'active', $9, $10, $11, $12, $13, $14, $15 \
+         concurrency, allowed_models, rules, created_by, created_at_us) \
+         SELECT $1, p.organization_id, p.id, $4, $5, $6, $7, $8, 'active', $9, $10, $11, $12, $13, $14, $15, $16 \
          FROM project p WHERE p.organization_id = $2 AND p.id = $3",
     )
     .bind(key.id.to_string())
@@ -259,6 +264,7 @@ pub(crate) async fn api_key_insert(
     .bind(key.tpm.map(i64::from))
     .bind(key.concurrency.map(i64::from))
     .bind(models)
+    .bind(rules_stored(&key.rules)?)
     .bind(key.created_by.map(|by| by.to_string()))
     .bind(now.0)
     .execute(&mut **tx)
@@ -276,7 +282,7 @@ pub(crate) async fn api_key_insert(
 pub(crate) async fn api_key_read(tx: &mut Tx, scope: &OrgScope, id: ApiKeyId) -> Result<(ApiKeyRow, [u8; 32]), StoreError> {
     let row = sqlx::query(
         "SELECT id, project_id, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
-         created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND id = $2",
+         rules, created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND id = $2",
     )
     .bind(scope.organization().to_string())
     .bind(id.to_string())
@@ -293,7 +299,7 @@ pub(crate) fn api_key_said(key: &ApiKeyRow) -> Value {
     json!({
         "project_id": key.project.to_string(), "name": key.name, "prefix": key.prefix, "last4": key.last4, "status": key.status.as_str(),
         "expires_at_us": key.expires_at.map(|at| at.0), "rpm": key.rpm, "tpm": key.tpm, "concurrency": key.concurrency,
-        "allowed_models": key.allowed_models,
+        "allowed_models": key.allowed_models, "rules": key.rules,
     })
 }
 
@@ -322,6 +328,7 @@ pub(crate) fn api_key_row(row: &AnyRow) -> Result<ApiKeyRow, StoreError> {
         tpm: columns.small_opt("tpm")?,
         concurrency: columns.small_opt("concurrency")?,
         allowed_models: texts_read(columns.text_opt("allowed_models")?)?,
+        rules: rules_read(columns.text_opt("rules")?)?,
         created_by: columns.id_opt("created_by")?,
         created_at: columns.time("created_at_us")?,
         revoked_at: columns.time_opt("revoked_at_us")?,

@@ -8,6 +8,7 @@ use crate::audit::{Author, Trail};
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::key_rules::{KeyRules, rules_stored};
 use crate::words::{AuditAction, ChangeKind, KeyStatus};
 
 /// New settings. `None` leaves one as it is; `Some(None)` removes a limit.
@@ -25,6 +26,8 @@ pub struct ApiKeyUpdate {
     pub concurrency: Option<Option<u32>>,
     /// Model ids that it may call.
     pub allowed_models: Option<Option<Vec<String>>>,
+    /// Its other rules, as a whole.
+    pub rules: Option<KeyRules>,
 }
 
 /// A key's successor.
@@ -56,6 +59,7 @@ pub async fn api_key_update(
     key.tpm = new.tpm.unwrap_or(key.tpm);
     key.concurrency = new.concurrency.unwrap_or(key.concurrency);
     key.allowed_models = new.allowed_models.unwrap_or(key.allowed_models);
+    key.rules = new.rules.unwrap_or(key.rules);
     key_write(&mut tx, scope, &key).await?;
     tell(&mut tx, scope, id, &hash, author.at).await?;
     let new = api_key_audit(scope, AuditAction::ApiKeyChanged, id, before, api_key_said(&key));
@@ -92,7 +96,8 @@ async fn open_key(tx: &mut Tx, scope: &OrgScope, id: ApiKeyId) -> Result<(ApiKey
 
 async fn key_write(tx: &mut Tx, scope: &OrgScope, key: &ApiKeyRow) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE api_key SET name = $3, expires_at_us = $4, rpm = $5, tpm = $6, concurrency = $7, allowed_models = $8 \
+        "UPDATE api_key SET name = $3, expires_at_us = $4, rpm = $5, tpm = $6, concurrency = $7, allowed_models = $8, \
+         rules = $9 \
          WHERE organization_id = $1 AND id = $2",
     )
     .bind(scope.organization().to_string())
@@ -103,6 +108,7 @@ async fn key_write(tx: &mut Tx, scope: &OrgScope, key: &ApiKeyRow) -> Result<(),
     .bind(key.tpm.map(i64::from))
     .bind(key.concurrency.map(i64::from))
     .bind(texts_stored(key.allowed_models.as_deref())?)
+    .bind(rules_stored(&key.rules)?)
     .execute(&mut **tx)
     .await
     .act("change an API key")?;

@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 
 use crate::db::Db;
 use crate::error::{Act, StoreError};
+use crate::key_rules::{KeyRules, rules_read};
 use crate::row::Columns;
 use crate::words::{KeyStatus, OrganizationStatus, ProjectMode};
 
@@ -37,6 +38,8 @@ pub struct CallerRow {
     pub concurrency: Option<u32>,
     /// Model ids that the key may call; `None`: all.
     pub allowed_models: Option<Vec<String>>,
+    /// What else its calls are held to.
+    pub rules: KeyRules,
     /// Name of the tenant's plan.
     pub plan: String,
     /// Mark-up on credits.
@@ -48,7 +51,7 @@ pub struct CallerRow {
 /// Who presents a key with this SHA-256. It takes no scope because it is where a scope is proven.
 pub async fn caller_by_key_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<CallerRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT k.id, k.organization_id, k.project_id, k.status, k.expires_at_us, k.rpm, k.tpm, k.concurrency, k.allowed_models, \
+        "SELECT k.id, k.organization_id, k.project_id, k.status, k.expires_at_us, k.rpm, k.tpm, k.concurrency, k.allowed_models, k.rules, \
          o.status AS organization_status, o.plan, o.markup_basis_points, p.mode, p.cache_enabled, p.cache_ttl_seconds, \
          (SELECT COALESCE(MAX(revision), 0) FROM change) AS revision \
          FROM api_key k JOIN organization o ON o.id = k.organization_id JOIN project p ON p.id = k.project_id WHERE k.hash = $1",
@@ -76,6 +79,7 @@ fn caller_row(row: &AnyRow) -> Result<CallerRow, StoreError> {
         tpm: columns.small_opt("tpm")?,
         concurrency: columns.small_opt("concurrency")?,
         allowed_models: texts_read(columns.text_opt("allowed_models")?)?,
+        rules: rules_read(columns.text_opt("rules")?)?,
         plan: columns.text("plan")?,
         markup_basis_points: columns.small("markup_basis_points")?,
         revision: columns.int("revision")?,

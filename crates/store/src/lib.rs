@@ -27,6 +27,7 @@ mod db;
 mod error;
 mod idempotency;
 mod invite;
+mod key_rules;
 mod ledger;
 mod mail;
 mod management_key;
@@ -56,6 +57,7 @@ pub use db::{Db, OpenOptions};
 pub use error::StoreError;
 pub use idempotency::{IdempotencyKey, IdempotencyRow, NewIdempotency, idempotency_answer, idempotency_begin, idempotency_forget};
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
+pub use key_rules::KeyRules;
 pub use ledger::{
     Account, Balance, Correction, CrashLoss, CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind,
     LeaseExtend, LeaseGrant, LeaseGranted, LeaseReturn, LeaseReturned, LeaseRow, LogOffset, Overshoot, PostBatch, Posted, PostedEvent,

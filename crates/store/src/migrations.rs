@@ -15,6 +15,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (8, "member_project", include_str!("../../../migrations/sqlite/0008_member_project.sql")),
     (9, "management_key_scope", include_str!("../../../migrations/sqlite/0009_management_key_scope.sql")),
     (10, "idempotency", include_str!("../../../migrations/sqlite/0010_idempotency.sql")),
+    (11, "key_rules", include_str!("../../../migrations/sqlite/0011_key_rules.sql")),
 ];
 
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -27,6 +28,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (8, "member_project", include_str!("../../../migrations/postgres/0008_member_project.sql")),
     (9, "management_key_scope", include_str!("../../../migrations/postgres/0009_management_key_scope.sql")),
     (10, "idempotency", include_str!("../../../migrations/postgres/0010_idempotency.sql")),
+    (11, "key_rules", include_str!("../../../migrations/postgres/0011_key_rules.sql")),
 ];
 
 /// All steps for SQLite.

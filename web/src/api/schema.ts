@@ -64,7 +64,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate an API key
-         * @description For owners, admins and developers. Makes a new key with the same project, name, limits and expiry; it is in this answer
+         * @description For owners, admins and developers. Makes a new key with the same project, name, limits, rules and expiry; it is in this answer
          *     only. The old key expires after the grace.
          */
         post: operations["key_rotate"];
@@ -816,6 +816,7 @@ export interface components {
              * @description Requests a minute.
              */
             rpm?: number | null;
+            rules?: components["schemas"]["KeyRulesBody"] | null;
             /**
              * Format: int32
              * @description Tokens a minute.
@@ -862,6 +863,7 @@ export interface components {
              * @description Requests a minute; without it, no limit.
              */
             rpm?: number | null;
+            rules?: components["schemas"]["KeyRulesBody"] | null;
             /**
              * Format: int32
              * @description Tokens a minute; without it, no limit.
@@ -917,6 +919,7 @@ export interface components {
              * @description Requests a minute.
              */
             rpm?: number | null;
+            rules: components["schemas"]["KeyRulesBody"];
             /**
              * @description Whether a key opens.
              * @enum {string}
@@ -1350,6 +1353,74 @@ export interface components {
             data: components["schemas"]["InviteOut"][];
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
+        };
+        /**
+         * @description What a key's calls are held to beside its limits, and what is noted of each of them. Rules only narrow what the key's project
+         *     and organization allow. What is left out, or empty, is no rule.
+         */
+        KeyRulesBody: {
+            /**
+             * @description Addresses and CIDR blocks (IPv4 or IPv6) that calls may come from, at most 100; empty: all.
+             * @default []
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowed_ips: string[];
+            /**
+             * @description Providers that its calls may go to; empty: all.
+             * @default []
+             * @example [
+             *       "openai"
+             *     ]
+             */
+            allowed_providers: string[];
+            /**
+             * @description Models that it may not call, by id or alias. `provider/model` denies the model at that provider only.
+             * @default []
+             * @example [
+             *       "gpt-4o"
+             *     ]
+             */
+            denied_models: string[];
+            /**
+             * @description Providers that its calls may not go to.
+             * @default []
+             */
+            denied_providers: string[];
+            /**
+             * Format: int64
+             * @description The most that a million input tokens may cost at a provider, in nano-USD ($1 is 1,000,000,000). A provider whose price is
+             *     not known is left out.
+             * @default null
+             * @example 2500000000
+             */
+            input_price_max_nano_usd_per_million: number | null;
+            /**
+             * @description Added to the metadata of each call; what the call says itself wins.
+             * @default {}
+             * @example {
+             *       "department": "search"
+             *     }
+             */
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description The same of output tokens.
+             * @default null
+             * @example 10000000000
+             */
+            output_price_max_nano_usd_per_million: number | null;
+            /**
+             * @description Added to the tags of each call, at most 20.
+             * @default []
+             * @example [
+             *       "team-search"
+             *     ]
+             */
+            tags: string[];
         };
         /** @description What is left. */
         LeaveIn: {

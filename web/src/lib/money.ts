@@ -65,6 +65,11 @@ export function formatUsdExact(nano: Nano): string {
   });
 }
 
+/** For fields that are edited: every digit that there is, and nothing that is not one. */
+export function formatUsdPlain(nano: Nano): string {
+  return formatUsdExact(nano).replace(/[$,]/g, "");
+}
+
 /** Pico-USD per token, as USD for a million tokens. One pico-USD a token is one micro-USD a million. */
 export function formatPerMillion(pico: number): string {
   return formatUsdExact(BigInt(pico) * 1000n);

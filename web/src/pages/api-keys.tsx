@@ -7,6 +7,7 @@ import { take } from "@/api/errors";
 import { apiKeysQuery, projectsQuery, type ApiKey } from "@/api/queries";
 import { may, useSession } from "@/api/session";
 import { formatAgo, formatDay } from "@/lib/dates";
+import { ruleCount } from "@/lib/key-rules";
 import { formatCount } from "@/lib/numbers";
 import { useNow } from "@/lib/use-now";
 import { EditKey } from "@/parts/edit-key";
@@ -32,6 +33,7 @@ function limitsText(key: ApiKey): string {
     key.concurrency != null && `${formatCount(key.concurrency)} at once`,
     key.allowed_models != null &&
       `${key.allowed_models.length} ${key.allowed_models.length === 1 ? "model" : "models"}`,
+    ruleCount(key.rules) > 0 && `${ruleCount(key.rules)} ${ruleCount(key.rules) === 1 ? "rule" : "rules"}`,
   ].filter((part) => part !== false);
   return parts.length === 0 ? "None" : parts.join(", ");
 }

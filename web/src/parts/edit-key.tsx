@@ -4,13 +4,19 @@ import { take } from "@/api/errors";
 import { apiKeysQuery, type ApiKey } from "@/api/queries";
 import { FormError } from "@/layout/auth";
 import { useForm, z, zodResolver } from "@/lib/forms";
+import { isShown, ruleCount, rules, RULE_FIELDS, ruleValues } from "@/lib/key-rules";
 import { Button } from "@/ui/button";
 import { Dialog, DialogActions } from "@/ui/dialog";
 import { TextField } from "@/ui/field";
 import { toast } from "@/ui/toast";
 import { LIMIT_FIELDS, limits, LimitFields } from "./key-limits";
+import { RuleFields } from "./key-rules";
 
-const schema = z.object({ name: z.string().trim().min(1, "It needs a name.").max(200), ...LIMIT_FIELDS });
+const schema = z.object({
+  name: z.string().trim().min(1, "It needs a name.").max(200),
+  ...LIMIT_FIELDS,
+  ...RULE_FIELDS,
+});
 type Values = z.infer<typeof schema>;
 
 function valuesOf(key: ApiKey): Values {
@@ -21,6 +27,7 @@ function valuesOf(key: ApiKey): Values {
     tpm: key.tpm?.toString() ?? "",
     concurrency: key.concurrency?.toString() ?? "",
     allowed_models: key.allowed_models?.join(", ") ?? "",
+    ...ruleValues(key.rules),
   };
 }
 
@@ -28,9 +35,11 @@ export function EditKey({ apiKey, onDone }: { apiKey: ApiKey; onDone: () => void
   const client = useQueryClient();
   const form = useForm<Values>({ resolver: zodResolver(schema), defaultValues: valuesOf(apiKey) });
   const { errors } = form.formState;
+  const editable = isShown(apiKey.rules);
   const save = useMutation({
     mutationFn: (values: Values) => {
-      const body = { name: values.name, ...limits(values) };
+      // What the form cannot show stays as it is.
+      const body = { name: values.name, ...limits(values), ...(editable && { rules: rules(values) }) };
       // A moment within the same day would otherwise become its midnight.
       if (body.expires_at === apiKey.expires_at?.slice(0, 10)) body.expires_at = apiKey.expires_at ?? null;
       return take(api.PATCH("/api/v1/api-keys/{id}", { params: { path: { id: apiKey.id } }, body }));
@@ -50,6 +59,7 @@ export function EditKey({ apiKey, onDone }: { apiKey: ApiKey; onDone: () => void
       >
         <TextField label="Name" autoComplete="off" error={errors.name?.message} {...form.register("name")} />
         <LimitFields open register={form.register} errors={errors} />
+        {editable && <RuleFields open={ruleCount(apiKey.rules) > 0} register={form.register} errors={errors} />}
         {save.error && <FormError>{save.error.message}</FormError>}
         <DialogActions>
           <Button onClick={onDone}>Cancel</Button>

@@ -7,16 +7,19 @@ import { apiKeysQuery, projectsQuery } from "@/api/queries";
 import { FormError } from "@/layout/auth";
 import { useForm, z, zodResolver } from "@/lib/forms";
 import { keepKey } from "@/lib/key-in-hand";
+import { NO_RULES, rules, RULE_FIELDS } from "@/lib/key-rules";
 import { Button } from "@/ui/button";
 import { Dialog, DialogActions } from "@/ui/dialog";
 import { SelectField, TextField } from "@/ui/field";
 import { KeyOnce } from "./key-once";
 import { LIMIT_FIELDS, limits, LimitFields } from "./key-limits";
+import { RuleFields } from "./key-rules";
 
 const schema = z.object({
   name: z.string().trim().min(1, "Give it a name that says where it is used.").max(200),
   project_id: z.string(),
   ...LIMIT_FIELDS,
+  ...RULE_FIELDS,
 });
 export type NewKeyValues = z.infer<typeof schema>;
 
@@ -28,6 +31,7 @@ const BLANK: NewKeyValues = {
   tpm: "",
   concurrency: "",
   allowed_models: "",
+  ...NO_RULES,
 };
 
 function Form({ onMade, onCancel }: { onMade: (key: string) => void; onCancel: () => void }) {
@@ -43,6 +47,7 @@ function Form({ onMade, onCancel }: { onMade: (key: string) => void; onCancel: (
             name: values.name,
             project_id: values.project_id === "" ? null : values.project_id,
             ...limits(values),
+            rules: rules(values),
           },
         }),
       ),
@@ -74,6 +79,7 @@ function Form({ onMade, onCancel }: { onMade: (key: string) => void; onCancel: (
         </SelectField>
       )}
       <LimitFields register={form.register} errors={errors} />
+      <RuleFields register={form.register} errors={errors} />
       {make.error && <FormError>{make.error.message}</FormError>}
       <DialogActions>
         <Button onClick={onCancel}>Cancel</Button>

@@ -4,7 +4,7 @@ use domain::ids::TransferId;
 use domain::key::KeyKind;
 use domain::{ApiKeyId, Code, Fault, ManagementKeyId, NanoUsd, OrgScope, OrganizationId, ProjectId, Secret, UnixMicros, UserId};
 use service::{clock, random};
-use store::{Actor, Bootstrap, BootstrapState, NewApiKey, NewManagementKey, ProjectMode};
+use store::{Actor, Bootstrap, BootstrapState, KeyRules, NewApiKey, NewManagementKey, ProjectMode};
 
 use crate::app::auth::Visitor;
 use crate::app::keys::Minted;
@@ -175,6 +175,7 @@ impl Keys {
             tpm: None,
             concurrency: None,
             allowed_models: None,
+            rules: KeyRules::default(),
             created_by: Some(user),
         };
         let management_row = NewManagementKey {

@@ -7,7 +7,7 @@ use store::{ApiKeyRotate, ApiKeyRow, ApiKeyUpdate, KeyStatus, NewApiKey};
 
 use crate::app::caller::Developer;
 use crate::app::keys::{ApiKeyMade, Limits, Minted, limits_check};
-use crate::app::{Control, ask, checks};
+use crate::app::{Control, ask, checks, key_rules};
 
 /// Limit: how long an old key opens beside its successor: a week.
 pub(crate) const GRACE_SECONDS_MAX: u32 = 7 * 24 * 3_600;
@@ -18,7 +18,7 @@ impl Control {
         if change == ApiKeyUpdate::default() {
             return Err(Fault::new(
                 Code::InvalidRequest,
-                "name at least one of `name`, `expires_at`, `rpm`, `tpm`, `concurrency`, `allowed_models`",
+                "name at least one of `name`, `expires_at`, `rpm`, `tpm`, `concurrency`, `allowed_models`, `rules`",
             ));
         }
         let now = clock::now();
@@ -31,6 +31,7 @@ impl Control {
             models: change.allowed_models.as_ref().and_then(|models| models.as_deref()),
         };
         limits_check(&limits, now)?;
+        change.rules = change.rules.map(|rules| key_rules::checked(rules, &self.settings.catalog)).transpose()?;
         let caller = who.management();
         self.key_seen(caller, id).await?;
         let author = caller.author(now);
@@ -64,6 +65,7 @@ impl Control {
                 tpm: old.tpm,
                 concurrency: old.concurrency,
                 allowed_models: old.allowed_models,
+                rules: old.rules,
                 created_by: Some(caller.user()),
             },
         };

@@ -3,10 +3,10 @@
 use domain::key::{self, KeyKind, Spelling};
 use domain::{ApiKeyId, Code, Fault, ProjectId, Secret, UnixMicros};
 use service::{clock, random};
-use store::{ApiKeyRow, Author, ImportOutcome, KeyPage, KeyStatus, NewApiKey};
+use store::{ApiKeyRow, Author, ImportOutcome, KeyPage, KeyRules, KeyStatus, NewApiKey};
 
 use crate::app::caller::{Developer, Management, key_hash};
-use crate::app::{Control, ask, checks};
+use crate::app::{Control, ask, checks, key_rules};
 
 /// Limit: models that a key may name.
 const MODELS_MAX: usize = 200;
@@ -32,6 +32,8 @@ pub struct ApiKeyNew {
     pub concurrency: Option<u32>,
     /// Model ids that it may call; `None`: all.
     pub allowed_models: Option<Vec<String>>,
+    /// What else its calls are held to.
+    pub rules: KeyRules,
 }
 
 /// A key that was made, or imported, or was there.
@@ -81,6 +83,7 @@ impl Control {
         let models = new.allowed_models.as_deref();
         let limits = Limits { expires_at: new.expires_at, rpm: new.rpm, tpm: new.tpm, concurrency: new.concurrency, models };
         limits_check(&limits, now)?;
+        let rules = key_rules::checked(new.rules, &self.settings.catalog)?;
         let project = match new.project {
             Some(project) if who.management().sees(project) => project,
             Some(_) => return Err(ask::not_found("project").param("project_id")),
@@ -102,6 +105,7 @@ impl Control {
             tpm: new.tpm,
             concurrency: new.concurrency,
             allowed_models: new.allowed_models,
+            rules,
             created_by: Some(who.management().user()),
         };
         let author = who.management().author(now);

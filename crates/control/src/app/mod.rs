@@ -10,6 +10,7 @@ pub mod front;
 pub mod invites;
 pub mod key_change;
 pub mod key_check;
+mod key_rules;
 pub mod keys;
 pub mod management_keys;
 pub mod members;

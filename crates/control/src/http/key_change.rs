@@ -14,10 +14,11 @@ use crate::app::Control;
 use crate::app::caller::Developer;
 use crate::http::edge::Refused;
 use crate::http::input::{self, Id, NoParams};
+use crate::http::key_rules::KeyRulesBody;
 use crate::http::keys::{ApiKeyMadeOut, ApiKeyOut};
 
 /// New settings; what is left out stays, and null removes a limit.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiKeyChangeIn {
     /// For display, 1 to 200 characters.
@@ -43,6 +44,10 @@ pub(super) struct ApiKeyChangeIn {
     #[serde(default, deserialize_with = "input::given")]
     #[schema(value_type = Option<Vec<String>>, example = json!(["gpt-4o-mini"]))]
     allowed_models: Option<Option<Vec<String>>>,
+    /// Its other rules, as a whole: what is left out of them is no rule any more; null removes all.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(value_type = Option<KeyRulesBody>)]
+    rules: Option<Option<input::Object<KeyRulesBody>>>,
 }
 
 /// How a key is replaced.
@@ -72,7 +77,7 @@ pub(super) async fn key_update(
 
 /// Rotate an API key
 ///
-/// For owners, admins and developers. Makes a new key with the same project, name, limits and expiry; it is in this answer
+/// For owners, admins and developers. Makes a new key with the same project, name, limits, rules and expiry; it is in this answer
 /// only. The old key expires after the grace.
 #[utoipa::path(post, path = "/api/v1/api-keys/{id}/rotate", tag = "API keys", params(("id" = String, Path, description = "`key_…`")),
     request_body = RotateIn,
@@ -100,5 +105,6 @@ fn change(body: ApiKeyChangeIn) -> Result<ApiKeyUpdate, Fault> {
         tpm: body.tpm,
         concurrency: body.concurrency,
         allowed_models: body.allowed_models,
+        rules: body.rules.map(|rules| rules.map(|rules| rules.0.into()).unwrap_or_default()),
     })
 }

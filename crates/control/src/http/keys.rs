@@ -16,6 +16,7 @@ use crate::app::checks::invalid;
 use crate::app::keys::{ApiKeyMade, ApiKeyNew};
 use crate::http::edge::Refused;
 use crate::http::input::{self, Id, NoParams, Params};
+use crate::http::key_rules::KeyRulesBody;
 use crate::http::output;
 
 const PAGE_USUAL: u32 = 50;
@@ -63,6 +64,7 @@ pub(super) struct ApiKeyOut {
     concurrency: Option<u32>,
     /// Model ids that it may call; null: all.
     allowed_models: Option<Vec<String>>,
+    rules: KeyRulesBody,
     /// Who made it.
     created_by: Option<String>,
     #[schema(example = "2026-11-20T12:34:56.789012Z")]
@@ -93,6 +95,7 @@ impl From<ApiKeyRow> for ApiKeyOut {
             tpm: row.tpm,
             concurrency: row.concurrency,
             allowed_models: row.allowed_models,
+            rules: row.rules.into(),
             created_by: row.created_by.map(|by| by.to_string()),
             created_at: output::time(row.created_at),
             revoked_at: row.revoked_at.map(output::time),
@@ -153,6 +156,9 @@ pub(super) struct ApiKeyIn {
     /// Model ids that it may call; without it, all.
     #[schema(example = json!(["gpt-4o-mini"]))]
     allowed_models: Option<Vec<String>>,
+    /// What else its calls are held to; without it, nothing.
+    #[schema(value_type = Option<KeyRulesBody>)]
+    rules: Option<input::Object<KeyRulesBody>>,
 }
 
 /// A key that was made or imported.
@@ -234,5 +240,6 @@ fn key_new(body: ApiKeyIn) -> Result<ApiKeyNew, Fault> {
         tpm: body.tpm,
         concurrency: body.concurrency,
         allowed_models: body.allowed_models,
+        rules: body.rules.map(|rules| rules.0.into()).unwrap_or_default(),
     })
 }

@@ -14,6 +14,7 @@ mod edge;
 mod input;
 mod invites;
 mod key_change;
+mod key_rules;
 mod keys;
 mod management_keys;
 mod members;

@@ -149,3 +149,62 @@ async fn only_who_may_makes_and_revokes_keys() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_keys_rules_are_kept_in_one_spelling_and_replaced_as_a_whole() {
+    let world = World::start().await;
+    let rules = json!({
+        "allowed_ips": ["10.1.2.3/8", "2001:db8::1", "::ffff:192.0.2.1"], "denied_models": ["gpt-4o"],
+        "allowed_providers": ["gemini"], "denied_providers": ["openai"],
+        "input_price_max_nano_usd_per_million": 2_500_000_000_u64, "output_price_max_nano_usd_per_million": 0,
+        "tags": ["search"], "metadata": {"team": "search"},
+    });
+    let made = world.post(KEYS, json!({"name": "k", "rules": rules})).await.ok(201);
+    let mut kept = rules;
+    kept["allowed_ips"] = json!(["10.0.0.0/8", "2001:db8::1/128", "192.0.2.1/32"]);
+    kept["allowed_providers"] = json!(["google-ai-studio"]);
+    assert_eq!(made["rules"], kept);
+    let caller = caller_by_key_hash(&world.db, &hash(made["key"].as_str().unwrap())).await.unwrap().unwrap();
+    assert_eq!(serde_json::to_value(&caller.rules).unwrap(), kept);
+
+    let path = format!("{KEYS}/{}", made["id"].as_str().unwrap());
+    let patch = |body| world.send(Method::PATCH, &path, Some(&world.first.management_key), Some(body));
+    assert_eq!(patch(json!({"name": "other"})).await.ok(200)["rules"], kept, "what is left out stays");
+    let rotated = world.post(&format!("{path}/rotate"), json!({"grace_seconds": 60})).await.ok(201);
+    assert_eq!(rotated["rules"], kept, "a successor has the same rules");
+    let changed = patch(json!({"rules": {"denied_models": ["sim"]}})).await.ok(200);
+    let none = world.post(KEYS, json!({"name": "none"})).await.ok(201)["rules"].clone();
+    assert_eq!((&changed["rules"]["denied_models"], &changed["rules"]["tags"]), (&json!(["sim"]), &none["tags"]));
+    assert_eq!(patch(json!({"rules": null})).await.ok(200)["rules"], none);
+    assert_eq!(none["allowed_ips"], json!([]));
+}
+
+#[tokio::test]
+async fn senseless_rules_are_refused_by_field() {
+    let world = World::start().await;
+    let many = |n: usize| (0..n).map(|n| format!("10.0.{}.{}", n / 256, n % 256)).collect::<Vec<_>>();
+    for (rules, param) in [
+        (json!({"allowed_ip": []}), "rules.allowed_ip"),
+        (json!([]), "rules"),
+        (json!({"allowed_ips": null}), "rules.allowed_ips"),
+        (json!({"allowed_ips": ["10.0.0.0/33"]}), "rules.allowed_ips[0]"),
+        (json!({"allowed_ips": ["10.0.0.1", "example.com"]}), "rules.allowed_ips[1]"),
+        (json!({"allowed_ips": many(101)}), "rules.allowed_ips"),
+        (json!({"denied_models": [" gpt-4o"]}), "rules.denied_models[0]"),
+        (json!({"denied_models": many(201)}), "rules.denied_models"),
+        (json!({"allowed_providers": ["nobody"]}), "rules.allowed_providers[0]"),
+        (json!({"denied_providers": [""]}), "rules.denied_providers[0]"),
+        (json!({"input_price_max_nano_usd_per_million": -1}), "rules.input_price_max_nano_usd_per_million"),
+        (json!({"output_price_max_nano_usd_per_million": 0.5}), "rules.output_price_max_nano_usd_per_million"),
+        (json!({"tags": ["a,b"]}), "rules.tags"),
+        (json!({"tags": ["x".repeat(101)]}), "rules.tags"),
+        (json!({"tags": many(21)}), "rules.tags"),
+        (json!({"metadata": {"a": 1}}), "rules.metadata.a"),
+        (json!({"metadata": {"a": "x".repeat(4_096)}}), "rules.metadata"),
+        (json!({"metadata": {"": "x"}}), "rules.metadata"),
+    ] {
+        let reply = world.post(KEYS, json!({"name": "k", "rules": rules.clone()})).await;
+        assert_eq!(reply.refused(400, "invalid_request"), Some(param), "{rules}");
+    }
+    assert!(world.post(KEYS, json!({"name": "k", "rules": {"allowed_ips": many(100)}})).await.ok(201)["id"].is_string());
+}

@@ -296,6 +296,7 @@ impl Cast {
             tpm: None,
             concurrency: None,
             allowed_models: None,
+            rules: store::KeyRules::default(),
             created_by: None,
         };
         store::api_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();

@@ -83,6 +83,7 @@ impl Tenant {
             tpm: None,
             concurrency: None,
             allowed_models: None,
+            rules: store::KeyRules::default(),
             created_by: Some(self.user),
         }
     }

@@ -1,5 +1,6 @@
 //! A chat request: caller, body, call, pipeline, reply.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,6 +20,8 @@ pub(super) struct Request<'a> {
     pub(super) dialect: Dialect,
     pub(super) path: CallPath<'a>,
     pub(super) head: &'a http::request::Parts,
+    /// The address that it comes from.
+    pub(super) client: IpAddr,
     pub(super) id: RequestId,
     pub(super) started: Instant,
 }
@@ -30,10 +33,14 @@ impl Gateway {
         let in_flight = self.enter().ok_or_else(overloaded)?;
         let headers = &request.head.headers;
         let now = service::clock::now();
-        let caller = self.directory.resolve(caller::required(headers)?, now).await?;
+        let caller = self.directory.resolve(caller::required(headers)?, request.client, now).await?;
         let room = self.room(self.body_size(headers)).ok_or_else(overloaded)?;
         let bytes = self.body(headers, body).await?;
-        let call = Call::read(request.dialect, bytes, &request.path, Options::read(headers)?)?;
+        let mut options = Options::read(headers)?;
+        if let Some(rules) = &caller.rules {
+            rules.note(&mut options)?;
+        }
+        let call = Call::read(request.dialect, bytes, &request.path, options)?;
         let begun = Begun { caller, id: request.id, started: request.started, now, in_flight, room };
         let answered = pipeline::chat(self, begun, call).await?;
         Ok(reply::answer(answered, request.id))

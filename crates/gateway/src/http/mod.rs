@@ -5,6 +5,7 @@ mod chat;
 mod models;
 mod reply;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,8 +89,8 @@ impl Gateway {
         path.ends_with("/models") && route(path) == Route::Models
     }
 
-    /// Answers one request.
-    pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    /// Answers one request; `client` is the address that it comes from.
+    pub async fn handle(self: Arc<Self>, client: IpAddr, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
         let id = RequestId::from_uuid(service::random::uuid());
         let (head, body) = request.into_parts();
@@ -103,7 +104,7 @@ impl Gateway {
                 format!("there is nothing at {}; the API is under /v1, for example /v1/chat/completions", head.uri.path()),
             )),
             Some(method) if method != head.method => Err(Fault::new(Code::MethodNotAllowed, format!("this path takes {method}"))),
-            Some(_) => self.routed(&route, &head, body, id, started).await,
+            Some(_) => self.routed(&route, (&head, client), body, id, started).await,
         };
         match answered {
             Ok(response) => response,
@@ -122,20 +123,20 @@ impl Gateway {
     async fn routed(
         self: &Arc<Self>,
         route: &Route<'_>,
-        head: &http::request::Parts,
+        (head, client): (&http::request::Parts, IpAddr),
         body: Incoming,
         id: RequestId,
         started: Instant,
     ) -> Result<Response<Body>, Fault> {
         match route {
-            Route::Models => self.models(&head.headers).await,
-            Route::Model(name) => self.model(name, &head.headers).await,
+            Route::Models => self.models(&head.headers, client).await,
+            Route::Model(name) => self.model(name, &head.headers, client).await,
             Route::Chat(dialect) => {
-                self.chat(chat::Request { dialect: *dialect, path: llm::CallPath::default(), head, id, started }, body).await
+                self.chat(chat::Request { dialect: *dialect, path: llm::CallPath::default(), head, client, id, started }, body).await
             }
             Route::Gemini { model, stream } => {
                 let path = llm::CallPath { model: Some(model), stream: *stream };
-                self.chat(chat::Request { dialect: Dialect::Gemini, path, head, id, started }, body).await
+                self.chat(chat::Request { dialect: Dialect::Gemini, path, head, client, id, started }, body).await
             }
             Route::Unknown => Err(Fault::new(Code::NotFound, "there is nothing here")),
         }

@@ -1,8 +1,9 @@
 //! `GET /v1/models`: what can be called on this instance, with limits and prices.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use catalog::{Deployment, Model, Provider};
+use catalog::{Catalog, Deployment, Model};
 use domain::{Code, Fault, PicoUsdPerUnit, UnixMicros};
 use http::{HeaderMap, Response};
 use serde_json::{Value, json};
@@ -18,34 +19,34 @@ use crate::own_keys::OwnKeys;
 impl Gateway {
     /// Models that have a provider here for the caller: by the platform's keys, its organization's own ones or both, as its
     /// project's mode says. Open to all (on the platform's keys); a key that is sent must be good, and narrows the list.
-    pub(super) async fn models(&self, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
+    pub(super) async fn models(&self, headers: &HeaderMap, client: IpAddr) -> Result<Response<Body>, Fault> {
         let now = service::clock::now();
-        let reach = self.reach(headers, now).await?;
+        let reach = self.reach(headers, client, now).await?;
         let catalog = self.catalog.load();
         let data: Vec<Value> = catalog
             .models()
             .iter()
             .filter(|model| reach.allows(model))
-            .filter(|model| model.deployments.iter().any(|d| reach.has(&d.provider)))
-            .map(|model| document(model, &reach, now))
+            .filter(|model| model.deployments.iter().any(|d| reach.has(d, &catalog, now)))
+            .map(|model| document(model, &reach, &catalog, now))
             .collect();
         Ok(reply::json(&json!({ "object": "list", "data": data })))
     }
 
     /// One model of the catalog, whether or not it can be called here.
-    pub(super) async fn model(&self, name: &str, headers: &HeaderMap) -> Result<Response<Body>, Fault> {
+    pub(super) async fn model(&self, name: &str, headers: &HeaderMap, client: IpAddr) -> Result<Response<Body>, Fault> {
         let now = service::clock::now();
-        let reach = self.reach(headers, now).await?;
+        let reach = self.reach(headers, client, now).await?;
         let catalog = self.catalog.load();
         match catalog.resolve(name) {
-            Ok(resolved) => Ok(reply::json(&document(resolved.model, &reach, now))),
+            Ok(resolved) => Ok(reply::json(&document(resolved.model, &reach, &catalog, now))),
             Err(error) => Err(Fault::new(Code::NotFound, format!("{error}; GET /v1/models lists what can be called")).param("model")),
         }
     }
 
-    async fn reach(&self, headers: &HeaderMap, now: UnixMicros) -> Result<Reach, Fault> {
+    async fn reach(&self, headers: &HeaderMap, client: IpAddr, now: UnixMicros) -> Result<Reach, Fault> {
         let caller = match caller::presented(headers)? {
-            Some(key) => Some(self.directory.resolve(key, now).await?),
+            Some(key) => Some(self.directory.resolve(key, client, now).await?),
             None => None,
         };
         let mode = caller.as_ref().map_or(ProjectMode::Credits, |caller| caller.mode);
@@ -72,14 +73,19 @@ impl Reach {
         allowed.is_none_or(|ids| ids.iter().any(|id| **id == *model.id))
     }
 
-    fn has(&self, provider: &Provider) -> bool {
+    fn has(&self, deployment: &Arc<Deployment>, catalog: &Catalog, now: UnixMicros) -> bool {
+        let provider = &deployment.provider;
+        let rules = self.caller.as_ref().and_then(|caller| caller.rules.as_ref());
+        if rules.is_some_and(|rules| rules.bar(catalog, deployment, now).is_some()) {
+            return false;
+        }
         let own = self.own.as_ref().is_some_and(|keys| provider.is_callable() && keys.has(provider));
         own || self.platform.as_ref().is_some_and(|credentials| credentials.of(provider).is_some())
     }
 }
 
-fn document(model: &Arc<Model>, reach: &Reach, now: UnixMicros) -> Value {
-    let providers: Vec<Value> = model.deployments.iter().map(|d| deployment(model, d, reach, now)).collect();
+fn document(model: &Arc<Model>, reach: &Reach, catalog: &Catalog, now: UnixMicros) -> Value {
+    let providers: Vec<Value> = model.deployments.iter().map(|d| deployment((model, d), reach, catalog, now)).collect();
     let created = model.deployments.first().and_then(|d| d.prices.first()).map_or(0, |price| price.effective_from.seconds());
     json!({
         "id": &*model.id,
@@ -98,7 +104,7 @@ fn document(model: &Arc<Model>, reach: &Reach, now: UnixMicros) -> Value {
     })
 }
 
-fn deployment(model: &Model, deployment: &Deployment, reach: &Reach, now: UnixMicros) -> Value {
+fn deployment((model, deployment): (&Model, &Arc<Deployment>), reach: &Reach, catalog: &Catalog, now: UnixMicros) -> Value {
     let pricing = deployment.price_at(now).map(|version| {
         let rates = &version.price.rates;
         json!({
@@ -118,7 +124,7 @@ fn deployment(model: &Model, deployment: &Deployment, reach: &Reach, now: UnixMi
         "provider": &*deployment.provider.id,
         "model": &*deployment.upstream,
         "region": deployment.region.as_deref(),
-        "available": reach.has(&deployment.provider),
+        "available": reach.has(deployment, catalog, now),
         "context_window": model.context_window_at(deployment),
         "max_output_tokens": model.max_output_at(deployment),
         "pricing": pricing,

@@ -1,5 +1,6 @@
 //! From the provider's answer to the client's: whole answers here, streams in `stream`.
 
+mod standing;
 mod stream;
 mod translate;
 

@@ -18,6 +18,7 @@ use tokio::time::Sleep;
 use crate::admit::STREAM_STEP_TOKENS;
 use crate::attempt::{Served, outward};
 use crate::cache::Recorder;
+use crate::relay::standing::{STANDING_PERIOD, Standing};
 use crate::relay::translate::Translation;
 use crate::settle::{Ending, OpenCall};
 
@@ -74,6 +75,7 @@ pub(crate) struct StreamBody {
     last_byte: Instant,
     last_sent: Instant,
     idle: Duration,
+    standing: Standing,
     waiting_since: Option<Instant>,
     /// The provider's last event came; the end follows once what came is covered.
     ending: bool,
@@ -105,10 +107,11 @@ impl StreamBody {
             refill: None,
             dry: None,
             released: (0, 0),
-            timer: Box::pin(tokio::time::sleep(KEEP_ALIVE.min(idle))),
+            timer: Box::pin(tokio::time::sleep(STANDING_PERIOD.min(idle))),
             last_byte: now,
             last_sent: now,
             idle,
+            standing: Standing::new(now),
             waiting_since: None,
             ending: false,
             over: false,
@@ -194,9 +197,14 @@ impl StreamBody {
         }
     }
 
-    /// Sends a comment after a silence; gives up on a provider that is silent for too long.
+    /// Sends a comment after a silence; gives up on a provider that is silent for too long, and on a caller that may not
+    /// call any more.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
+            if let Some(refusal) = self.standing.poll_refusal(cx) {
+                self.dismiss(refusal);
+                return Poll::Ready(self.take_ready());
+            }
             ready!(self.timer.as_mut().poll(cx));
             let now = Instant::now();
             let (quiet, unsent) = (now.duration_since(self.last_byte), now.duration_since(self.last_sent));
@@ -208,9 +216,10 @@ impl StreamBody {
                 self.fail(fault);
                 return Poll::Ready(self.take_ready());
             }
-            let next = (KEEP_ALIVE.saturating_sub(unsent)).min(self.idle.saturating_sub(quiet));
+            self.standing.look(&self.open, now);
             let due = unsent >= KEEP_ALIVE;
-            let wait = if due { KEEP_ALIVE.min(self.idle.saturating_sub(quiet)) } else { next };
+            let comment = if due { KEEP_ALIVE } else { KEEP_ALIVE.saturating_sub(unsent) };
+            let wait = comment.min(self.idle.saturating_sub(quiet)).min(self.standing.due_in(now));
             self.timer.as_mut().reset(tokio::time::Instant::now() + wait);
             if due {
                 self.last_sent = now;
@@ -436,17 +445,28 @@ impl StreamBody {
         let code = fault.code();
         tracing::warn!(code = code.as_str(), call.id = %self.open.id, cause = fault.chain(), "a stream failed after it began");
         self.open.settle(Ending::Failed(code));
+        self.break_off(&fault);
+    }
+
+    /// The key was revoked or its time is over: the call ends as if the client had left.
+    fn dismiss(&mut self, refusal: Fault) {
+        tracing::info!(code = refusal.code().as_str(), call.id = %self.open.id, "a stream was ended: its caller may not call any more");
+        self.open.settle(Ending::Cancelled);
+        self.break_off(&refusal);
+    }
+
+    fn break_off(&mut self, fault: &Fault) {
         self.refill = None;
         self.upstream = None;
-        let status = service::http_status::of(code).as_u16();
+        let status = service::http_status::of(fault.code()).as_u16();
         let id = self.open.id.to_string();
         let mut out = Vec::new();
         match &mut self.relay {
             Relay::Pass(_) => {
                 let head = StreamHead { id: id.clone(), model: String::new(), created: self.wishes.created };
-                Dialect::OpenAiChat.codec().stream_writer(head).error(status, &fault, &id, &mut out);
+                Dialect::OpenAiChat.codec().stream_writer(head).error(status, fault, &id, &mut out);
             }
-            Relay::Translate(translation) => translation.error(status, &fault, &id, &mut out),
+            Relay::Translate(translation) => translation.error(status, fault, &id, &mut out),
         }
         self.ready.push(out.into());
         self.over = true;

@@ -1,6 +1,7 @@
 //! `llmg keys`: API keys from the shell of the machine that holds the data folder.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -10,11 +11,11 @@ use control::{Developer, Operator};
 use domain::Secret;
 use serde_json::json;
 use service::Config;
-use store::ApiKeyRow;
+use store::{ApiKeyRow, KeyRules};
 
 use super::{refused, say};
 use crate::cli::OrganizationArgs;
-use crate::instance::Instance;
+use crate::instance::{self, Instance};
 
 /// Keys of one page.
 const PAGE: u32 = 200;
@@ -23,7 +24,7 @@ const PAGE: u32 = 200;
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make a key and show it once.
-    Create(CreateArgs),
+    Create(Box<CreateArgs>),
     /// List keys, one JSON object per line.
     List {
         #[command(flatten)]
@@ -61,16 +62,68 @@ pub(crate) struct CreateArgs {
     /// A model that it may call; may be given several times. Without it: all.
     #[arg(long = "model", value_name = "MODEL")]
     models: Vec<String>,
+    #[command(flatten)]
+    rules: RulesArgs,
     /// Take over a key that another product made, instead of making one.
     #[arg(long, value_name = "KEY")]
     import: Option<String>,
 }
 
+/// What the calls of a new key are held to. Each may be given several times, but for the prices.
+#[derive(Debug, Args)]
+struct RulesArgs {
+    /// An address or CIDR block that calls may come from. Without it: all.
+    #[arg(long = "allow-ip", value_name = "CIDR")]
+    allowed_ips: Vec<String>,
+    /// A model that it may not call.
+    #[arg(long = "deny-model", value_name = "MODEL")]
+    denied_models: Vec<String>,
+    /// A provider that its calls may go to. Without it: all.
+    #[arg(long = "allow-provider", value_name = "PROVIDER")]
+    allowed_providers: Vec<String>,
+    /// A provider that its calls may not go to.
+    #[arg(long = "deny-provider", value_name = "PROVIDER")]
+    denied_providers: Vec<String>,
+    /// The most that a million input tokens may cost, in nano-USD.
+    #[arg(long, value_name = "NANO_USD")]
+    input_price_max: Option<u64>,
+    /// The most that a million output tokens may cost, in nano-USD.
+    #[arg(long, value_name = "NANO_USD")]
+    output_price_max: Option<u64>,
+    /// A tag for each of its calls.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Metadata for each of its calls.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    metadata: Vec<(String, String)>,
+}
+
+impl From<RulesArgs> for KeyRules {
+    fn from(args: RulesArgs) -> Self {
+        Self {
+            allowed_ips: args.allowed_ips,
+            denied_models: args.denied_models,
+            allowed_providers: args.allowed_providers,
+            denied_providers: args.denied_providers,
+            input_price_max_nano_usd_per_million: args.input_price_max,
+            output_price_max_nano_usd_per_million: args.output_price_max,
+            tags: args.tags,
+            metadata: args.metadata.into_iter().collect(),
+        }
+    }
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 pub(crate) async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCode> {
     let instance = Instance::open(config).await?;
-    let control = Control::new(instance.db.clone(), instance.analytics.clone(), control::Settings::default());
+    let settings = control::Settings { catalog: Arc::new(instance::catalog(config)?), ..control::Settings::default() };
+    let control = Control::new(instance.db.clone(), instance.analytics.clone(), settings);
     match command {
-        KeysCommand::Create(args) => create(&control, args).await?,
+        KeysCommand::Create(args) => create(&control, *args).await?,
         KeysCommand::List { whose } => list(&control, &whose).await?,
         KeysCommand::Revoke { whose, id } => {
             let developer = developer(&control, &whose).await?;
@@ -100,6 +153,7 @@ async fn create(control: &Control, args: CreateArgs) -> anyhow::Result<()> {
         tpm: args.tpm,
         concurrency: args.concurrency,
         allowed_models: (!args.models.is_empty()).then_some(args.models),
+        rules: args.rules.into(),
     };
     let made = control.key_create(&developer, new).await.map_err(refused)?;
     let mut shown = shown(&made.row);
@@ -136,6 +190,7 @@ fn shown(row: &ApiKeyRow) -> serde_json::Value {
         "tpm": row.tpm,
         "concurrency": row.concurrency,
         "allowed_models": row.allowed_models,
+        "rules": row.rules,
         "created_at": service::clock::rfc3339(row.created_at),
     })
 }

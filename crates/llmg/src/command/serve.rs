@@ -83,13 +83,14 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
     let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone(), settings));
     let rest = rest(&config, roles, &ops, control);
     let mut servers = Vec::new();
+    let proxies = Arc::new(config.trusted_proxies.clone());
     if let Some(listener) = ops_listener {
-        servers.push(tokio::spawn(run(listener, Edge::new(None, None, ops), &edge_stop)));
+        servers.push(tokio::spawn(run(listener, Edge::new(None, None, ops, Arc::clone(&proxies)), &edge_stop)));
     }
     if let (Some(listener), Some(at)) = (listener, at) {
         let dashboard = roles.control.then(dashboard);
         greet(&config, roles, at, dashboard.as_ref().is_some_and(|dashboard| dashboard.is_built()));
-        servers.push(tokio::spawn(run(listener, Edge::new(gateway, dashboard, rest), &edge_stop)));
+        servers.push(tokio::spawn(run(listener, Edge::new(gateway, dashboard, rest, proxies), &edge_stop)));
         say(format_args!("llmg is ready on {}", url(&config, at)));
     } else {
         say("llmg metering is ready");

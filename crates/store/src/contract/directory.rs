@@ -7,11 +7,11 @@ use crate::contract::world::{
     user,
 };
 use crate::{
-    ApiKeyRotate, ApiKeyUpdate, Bootstrapped, ChangeKind, Db, ImportOutcome, KeyPage, KeyStatus, NewApiKey, NewManagementKey, ProjectMode,
-    ProjectUpdate, Role, StoreError, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke, api_key_rotate,
-    api_key_update, api_key_used, bootstrap, bootstrap_state, caller_by_key_hash, changes_after, management_caller_by_key_hash,
-    management_key_create, management_key_list, management_key_revoke, memberships_of, organization_get, person_by_email, person_get,
-    project_get, project_list, project_update, revision_latest,
+    ApiKeyRotate, ApiKeyUpdate, Bootstrapped, ChangeKind, Db, ImportOutcome, KeyPage, KeyRules, KeyStatus, NewApiKey, NewManagementKey,
+    ProjectMode, ProjectUpdate, Role, StoreError, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke,
+    api_key_rotate, api_key_update, api_key_used, bootstrap, bootstrap_state, caller_by_key_hash, changes_after,
+    management_caller_by_key_hash, management_key_create, management_key_list, management_key_revoke, memberships_of, organization_get,
+    person_by_email, person_get, project_get, project_list, project_update, revision_latest,
 };
 
 const ALL: KeyPage = KeyPage { after: None, limit: 100 };
@@ -210,17 +210,28 @@ pub async fn migrating_twice_changes_nothing(db: Db) {
 pub async fn a_key_changes_where_it_is_told_to(db: Db) {
     funded(&db, 1).await;
     other_organization(&db, 2, 0).await;
-    let limits = NewApiKey { rpm: Some(10), tpm: Some(20), allowed_models: Some(vec!["a".to_owned()]), ..new_key(5) };
+    let made = KeyRules { tags: vec!["made".to_owned()], ..KeyRules::default() };
+    let limits = NewApiKey { rpm: Some(10), tpm: Some(20), allowed_models: Some(vec!["a".to_owned()]), rules: made, ..new_key(5) };
     api_key_create(&db, &scope(1), &limits, &author(NOW)).await.unwrap();
     let since = revision_latest(&db).await.unwrap();
     let update = ApiKeyUpdate { name: Some("other".to_owned()), rpm: Some(None), concurrency: Some(Some(3)), ..ApiKeyUpdate::default() };
     let changed = api_key_update(&db, &scope(1), key(5), &update, &author(NOW)).await.unwrap();
     assert_eq!((&*changed.name, changed.rpm, changed.tpm, changed.concurrency), ("other", None, Some(20), Some(3)));
     assert_eq!(changed.allowed_models.as_deref(), Some(["a".to_owned()].as_slice()));
+    assert_eq!(changed.rules.tags, ["made"], "what is left out stays");
     assert_eq!(api_key_get(&db, &scope(1), key(5)).await.unwrap(), changed);
     assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().concurrency, Some(3));
     let told = changes_after(&db, since, 10).await.unwrap();
     assert_eq!(told.iter().map(|change| (change.kind, change.key_hash)).collect::<Vec<_>>(), [(ChangeKind::KeyChanged, Some([5; 32]))]);
+
+    let rules =
+        KeyRules { allowed_ips: vec!["10.0.0.0/8".to_owned()], input_price_max_nano_usd_per_million: Some(7), ..KeyRules::default() };
+    let other = ApiKeyUpdate { rules: Some(rules.clone()), ..ApiKeyUpdate::default() };
+    assert_eq!(api_key_update(&db, &scope(1), key(5), &other, &author(NOW)).await.unwrap().rules, rules, "replaced as a whole");
+    assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().rules, rules);
+    let none = ApiKeyUpdate { rules: Some(KeyRules::default()), ..ApiKeyUpdate::default() };
+    api_key_update(&db, &scope(1), key(5), &none, &author(NOW)).await.unwrap();
+    assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().rules, KeyRules::default());
 
     assert!(matches!(api_key_update(&db, &scope(2), key(5), &update, &author(NOW)).await, Err(StoreError::NotFound { .. })));
     api_key_revoke(&db, &scope(1), key(5), &author(NOW)).await.unwrap();

@@ -93,6 +93,7 @@ pub fn new_key(n: u8) -> NewApiKey {
         tpm: None,
         concurrency: None,
         allowed_models: None,
+        rules: crate::KeyRules::default(),
         created_by: None,
     }
 }
