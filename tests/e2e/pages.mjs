@@ -65,12 +65,16 @@ const PAGES = [
   ["catalog", "/catalog"],
   ["log-in", "/log-in"],
   ["sign-up", "/sign-up"],
+  ["invite", "/invite#of-a-test"],
+  ["invite-no-token", "/invite"],
   ["nowhere", "/nowhere", { status: 404 }],
   ...["get-started", "usage", "calls", "models", "playground", "api-keys", "credits", "account", "operator"].map(
     (name) => [name, `${D}/${name}`, { as: ada }],
   ),
   ["provider-keys", `${D}/settings/provider-keys`, { as: ada }],
   ["projects", `${D}/settings/projects`, { as: ada }],
+  ["members", `${D}/settings/members`, { as: ada }],
+  ["audit-log", `${D}/settings/audit-log`, { as: ada }],
   ["call", `${D}/calls/${ada.call}`, { as: ada }],
   ["new-key", `${D}/api-keys`, { as: ada, act: (page) => button(page, "New API key").click() }],
   [

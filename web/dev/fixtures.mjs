@@ -341,6 +341,54 @@ export const session = (role) => ({
   organization_id: ORG,
 });
 
+const person = (n, name, role, project_ids = null) => ({
+  user_id: `user_${hex(n)}`,
+  email: `${name.split(" ")[0].toLowerCase()}@example.com`,
+  name,
+  role,
+  project_ids,
+  created_at: iso(NOW - (90 - n * 12) * DAY),
+});
+export const MEMBERS = [
+  person(1, "Ada Lovelace", "owner"),
+  person(2, "Grace Hopper", "admin"),
+  person(3, "Katherine Johnson", "developer", [PROJECTS[1].id]),
+  person(4, "Edsger Dijkstra", "billing"),
+  person(5, "Hedy Lamarr", "viewer"),
+];
+export const INVITES = [
+  ["alan@example.com", "developer", "pending"],
+  ["barbara.with-a-rather-long-name@subsidiary.example.com", "admin", "pending"],
+  ["hedy@example.com", "viewer", "accepted"],
+  ["john@example.com", "billing", "expired"],
+].map(([email, role, status], n) => ({
+  id: `inv_${hex(0x10 + n)}`,
+  email,
+  role,
+  status,
+  invited_by: MEMBERS[0].user_id,
+  created_at: iso(NOW - (n * 5 + 1) * DAY),
+  expires_at: iso(NOW - (n * 5 - 6) * DAY),
+}));
+
+export const AUDIT = [
+  ["api_key.changed", "api_key", KEYS[1].id, { rpm: null, tpm: null }, { rpm: 600, tpm: 200_000 }],
+  ["member.role_changed", "member", MEMBERS[1].user_id, { role: "developer" }, { role: "admin" }],
+  ["invite.created", "invite", INVITES[0].id, null, { email: "alan@example.com", role: "developer" }],
+  ["provider_key.deleted", "provider_key", `pkey_${hex(0xf9)}`, { name: "old account", provider: "openai" }, null],
+  ["credits.granted", "transfer", `tr_${hex(7)}`, null, { amount_nano_usd: 25e9, reason: "pilot" }],
+].map(([action, kind, id, before, after], n) => ({
+  number: 41 - n,
+  at: iso(NOW - n * 7 * HOUR - 300_000),
+  actor: { kind: "person", id: MEMBERS[n % 2].user_id, email: MEMBERS[n % 2].email },
+  action,
+  subject: { kind, id },
+  before,
+  after,
+  address: "203.0.113.7",
+  user_agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36",
+}));
+
 const AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36";
 const PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1";
 export const SESSIONS = [

@@ -40,6 +40,19 @@ const PAGES = [
     act: async (page) => page.getByRole("button", { name: "Create account" }).click(),
   },
   { name: "sign-up-closed", path: "/sign-up", out: true, scenario: "closed" },
+  { name: "invite", path: "/invite#k3Jd8sLq", out: true },
+  { name: "invite-logged-in", path: "/invite#k3Jd8sLq", here: true },
+  {
+    name: "invite-other-address",
+    path: "/invite#other",
+    here: true,
+    quiet: false,
+    act: async (page) => {
+      await page.getByRole("button", { name: "Accept invitation" }).click();
+      await page.getByRole("alert").waitFor();
+    },
+  },
+  { name: "invite-no-token", path: "/invite", out: true },
   { name: "get-started", path: `${D}/get-started`, scenario: "empty" },
   {
     name: "get-started-key",
@@ -121,6 +134,53 @@ const PAGES = [
     act: (page) => page.getByRole("button", { name: "Add provider key" }).click(),
   },
   { name: "projects", path: `${D}/settings/projects` },
+  { name: "members", path: `${D}/settings/members` },
+  { name: "members-viewer", path: `${D}/settings/members`, scenario: "viewer" },
+  { name: "members-alone", path: `${D}/settings/members`, scenario: "empty" },
+  { name: "members-forbidden", path: `${D}/settings/members`, scenario: "forbidden", quiet: false },
+  {
+    name: "members-invite",
+    path: `${D}/settings/members`,
+    act: (page) => page.getByRole("button", { name: "Invite", exact: true }).click(),
+  },
+  {
+    name: "members-menu",
+    path: `${D}/settings/members`,
+    act: (page) => page.getByRole("button", { name: "Actions for Grace Hopper" }).click(),
+  },
+  ...["Change role", "Limit to projects", "Transfer ownership", "Remove"].map((act) => ({
+    name: `members-${act.split(" ")[0].toLowerCase()}`,
+    path: `${D}/settings/members`,
+    act: async (page) => {
+      await page.getByRole("button", { name: "Actions for Katherine Johnson" }).click();
+      await page.getByRole("menuitem", { name: act }).click();
+      await page.getByRole("dialog").waitFor();
+    },
+  })),
+  {
+    name: "organizations",
+    path: `${D}/usage`,
+    wide: true,
+    act: (page) => page.getByRole("button", { name: "Ada Lovelace" }).click(),
+  },
+  {
+    name: "organization-new",
+    path: `${D}/usage`,
+    wide: true,
+    act: async (page) => {
+      await page.getByRole("button", { name: "Ada Lovelace" }).click();
+      await page.getByRole("menuitem", { name: "New organization" }).click();
+    },
+  },
+  { name: "audit-log", path: `${D}/settings/audit-log` },
+  { name: "audit-log-empty", path: `${D}/settings/audit-log`, scenario: "empty" },
+  { name: "audit-log-no-match", path: `${D}/settings/audit-log?action=project.changed`, scenario: "empty" },
+  { name: "audit-log-viewer", path: `${D}/settings/audit-log`, scenario: "viewer" },
+  {
+    name: "audit-log-line",
+    path: `${D}/settings/audit-log`,
+    act: (page) => page.getByRole("button", { name: "API key changed" }).first().click(),
+  },
   { name: "credits", path: `${D}/credits` },
   { name: "credits-out", path: `${D}/credits`, scenario: "empty" },
   { name: "account", path: `${D}/account` },
@@ -156,6 +216,7 @@ async function look(entry, theme, width) {
     ...(entry.out ? [] : [cookie("fixture", "1")]),
     ...(entry.scenario ? [cookie("scenario", entry.scenario)] : []),
   ]);
+  if (entry.here) await context.addInitScript(() => localStorage.setItem("llmg-was-here", "1"));
   const { page, lines } = await opened(context);
   await page.goto(origin + entry.path);
   if (entry.busy) await page.waitForTimeout(800);
@@ -179,7 +240,7 @@ async function look(entry, theme, width) {
 }
 
 for (const entry of PAGES.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)))) {
-  for (const width of entry.narrow ? [390] : WIDTHS) {
+  for (const width of entry.narrow ? [390] : entry.wide ? [1440] : WIDTHS) {
     for (const theme of THEMES) await look(entry, theme, width);
   }
 }

@@ -94,6 +94,17 @@ async function account(route, request, response, scenario, loggedIn) {
       return (response.writeHead(204).end(), true);
     case "GET /api/v1/auth/sessions":
       return (json(response, 200, { data: made.SESSIONS }), true);
+    case "POST /api/v1/auth/invites/accept":
+      return (
+        problem(
+          response,
+          403,
+          "permission_denied",
+          "This invitation is for another e-mail address: log in or sign up with the one that got it.",
+          "invite",
+        ),
+        true
+      );
     case "POST /api/v1/auth/password":
       return (response.writeHead(204).end(), true);
     case "GET /api/v1/provider-keys":
@@ -137,6 +148,14 @@ async function answer(route, url, response, empty) {
       return json(response, 200, { data: empty ? [] : made.KEYS, next_cursor: null });
     case "POST /api/v1/api-keys":
       return json(response, 201, { ...made.KEYS[3], key: FRESH_KEY });
+    case "GET /api/v1/members":
+      return json(response, 200, { data: empty ? made.MEMBERS.slice(0, 1) : made.MEMBERS });
+    case "GET /api/v1/audit":
+      return json(response, 200, { data: empty ? [] : made.AUDIT, next_cursor: empty ? null : "36" });
+    case "GET /api/v1/invites":
+      return json(response, 200, { data: empty ? [] : made.INVITES, next_cursor: null });
+    case "POST /api/v1/invites":
+      return json(response, 201, made.INVITES[0]);
     case "GET /api/v1/projects":
       return json(response, 200, { data: made.PROJECTS });
     case "GET /api/v1/credits":

@@ -11,7 +11,7 @@ import { resumeOrganization } from "./api/organization";
 import { sessionQuery } from "./api/queries";
 import { DashboardLayout } from "./layout/dashboard";
 import { PublicLayout } from "./layout/public";
-import { callsSearch, catalogSearch, nextSearch, playgroundSearch, usageSearch } from "./lib/search";
+import { auditSearch, callsSearch, catalogSearch, nextSearch, playgroundSearch, usageSearch } from "./lib/search";
 import { NotFound } from "./pages/not-found";
 import { Failed, Loading } from "./ui/states";
 import { Toasts } from "./ui/toast";
@@ -49,6 +49,12 @@ const signUp = createRoute({
   getParentRoute: () => root,
   path: "/sign-up",
   component: lazyRouteComponent(() => import("./pages/sign-up"), "SignUp"),
+});
+
+const invite = createRoute({
+  getParentRoute: () => root,
+  path: "/invite",
+  component: lazyRouteComponent(() => import("./pages/invite"), "Invite"),
 });
 
 const dashboard = createRoute({
@@ -122,6 +128,17 @@ const projects = createRoute({
   path: "/settings/projects",
   component: lazyRouteComponent(() => import("./pages/projects"), "Projects"),
 });
+const members = createRoute({
+  getParentRoute: () => dashboard,
+  path: "/settings/members",
+  component: lazyRouteComponent(() => import("./pages/members"), "Members"),
+});
+const auditLog = createRoute({
+  getParentRoute: () => dashboard,
+  path: "/settings/audit-log",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("./pages/audit-log"), "AuditLog"),
+});
 const account = createRoute({
   getParentRoute: () => dashboard,
   path: "/account",
@@ -137,6 +154,7 @@ const routeTree = root.addChildren([
   site.addChildren([landing, catalog]),
   logIn,
   signUp,
+  invite,
   dashboard.addChildren([
     index,
     getStarted,
@@ -149,6 +167,8 @@ const routeTree = root.addChildren([
     credits,
     providerKeys,
     projects,
+    members,
+    auditLog,
     account,
     operator,
   ]),

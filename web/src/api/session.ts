@@ -12,6 +12,8 @@ const MAY = {
   "make keys": ["owner", "admin", "developer"],
   "change projects": ["owner", "admin"],
   "change provider keys": ["owner", "admin"],
+  "manage people": ["owner", "admin"],
+  "give away": ["owner"],
 } satisfies Record<string, Role[]>;
 
 /** What the server would allow; it decides, this only spares people a refusal. */

@@ -9,7 +9,9 @@ import {
   MessageSquareText,
   PlugZap,
   Rocket,
+  ScrollText,
   ShieldCheck,
+  Users,
   type LucideIcon,
 } from "lucide-react";
 import { useSession } from "@/api/session";
@@ -43,6 +45,8 @@ const GROUPS: { name: string; entries: Entry[] }[] = [
       { to: "/dashboard/credits", name: "Credits", icon: CreditCard },
       { to: "/dashboard/settings/provider-keys", name: "Provider Keys", icon: PlugZap },
       { to: "/dashboard/settings/projects", name: "Projects", icon: FolderCog },
+      { to: "/dashboard/settings/members", name: "Members", icon: Users },
+      { to: "/dashboard/settings/audit-log", name: "Audit log", icon: ScrollText },
     ],
   },
 ];

@@ -91,3 +91,12 @@ export function nextSearch(raw: Raw): { next?: string } {
 export function playgroundSearch(raw: Raw): { model?: string } {
   return { model: text(raw.model) };
 }
+
+export interface AuditSearch extends RangeSearch {
+  actor?: string;
+  action?: string;
+}
+
+export function auditSearch(raw: Raw): AuditSearch {
+  return { ...rangeSearch(raw), actor: text(raw.actor), action: text(raw.action) };
+}

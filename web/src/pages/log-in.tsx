@@ -1,35 +1,13 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useRouter } from "@tanstack/react-router";
-import { api } from "@/api/client";
-import { take } from "@/api/errors";
-import { authSettingsQuery, sessionQuery } from "@/api/queries";
-import { AuthLayout, FormError, LINK, NoLogIn } from "@/layout/auth";
-import { useForm, z, zodResolver } from "@/lib/forms";
-import { noteHere } from "@/lib/was-here";
-import { Button } from "@/ui/button";
-import { TextField } from "@/ui/field";
-
-const schema = z.object({
-  email: z.email("Enter the e-mail address of your account."),
-  password: z.string().min(1, "Enter your password."),
-});
+import { authSettingsQuery } from "@/api/queries";
+import { AuthLayout, LINK, NoLogIn } from "@/layout/auth";
+import { LogInForm } from "@/parts/log-in-form";
 
 export function LogIn() {
   const { next } = getRouteApi("/log-in").useSearch();
-  const client = useQueryClient();
   const router = useRouter();
   const { data: settings } = useQuery(authSettingsQuery);
-  const form = useForm({ resolver: zodResolver(schema), defaultValues: { email: "", password: "" } });
-  const { errors } = form.formState;
-  const logIn = useMutation({
-    mutationFn: (body: z.infer<typeof schema>) => take(api.POST("/api/v1/auth/log-in", { body })),
-    onSuccess: (session) => {
-      client.clear();
-      noteHere(true);
-      client.setQueryData(sessionQuery.queryKey, session);
-      router.history.push(next ?? "/dashboard/usage");
-    },
-  });
   return (
     <AuthLayout
       title="Log in"
@@ -50,30 +28,7 @@ export function LogIn() {
       {settings?.log_in === false ? (
         <NoLogIn />
       ) : (
-        <form
-          noValidate
-          className="space-y-4"
-          onSubmit={(event) => void form.handleSubmit((body) => logIn.mutate(body))(event)}
-        >
-          <TextField
-            label="E-mail"
-            type="email"
-            autoComplete="username"
-            error={errors.email?.message}
-            {...form.register("email")}
-          />
-          <TextField
-            label="Password"
-            type="password"
-            autoComplete="current-password"
-            error={errors.password?.message}
-            {...form.register("password")}
-          />
-          {logIn.error && <FormError>{logIn.error.message}</FormError>}
-          <Button type="submit" kind="primary" className="w-full" busy={logIn.isPending}>
-            Log in
-          </Button>
-        </form>
+        <LogInForm onDone={() => router.history.push(next ?? "/dashboard/usage")} />
       )}
     </AuthLayout>
   );

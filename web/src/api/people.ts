@@ -1,0 +1,46 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { api } from "./client";
+import { take } from "./errors";
+import type { components, operations } from "./schema";
+
+export type Member = components["schemas"]["MemberOut"];
+export type Invitation = components["schemas"]["InviteOut"];
+export type ManagementKey = components["schemas"]["ManagementKeyOut"];
+export type AuditEvent = components["schemas"]["AuditEventOut"];
+export type Letter = components["schemas"]["MailOut"];
+export type AuditAsked = Omit<NonNullable<operations["audit_list"]["parameters"]["query"]>, "limit" | "cursor">;
+
+export const membersQuery = queryOptions({
+  queryKey: ["members"],
+  queryFn: async () => (await take(api.GET("/api/v1/members"))).data,
+});
+
+export const invitesQuery = infiniteQueryOptions({
+  queryKey: ["invites"],
+  queryFn: ({ pageParam }) =>
+    take(api.GET("/api/v1/invites", { params: { query: { limit: 50, cursor: pageParam ?? undefined } } })),
+  initialPageParam: null as string | null,
+  getNextPageParam: (page) => page.next_cursor ?? undefined,
+});
+
+export const managementKeysQuery = queryOptions({
+  queryKey: ["management-keys"],
+  queryFn: async () => (await take(api.GET("/api/v1/management-keys"))).data.reverse(),
+});
+
+export const auditQuery = (query: AuditAsked) =>
+  infiniteQueryOptions({
+    queryKey: ["audit", query],
+    queryFn: ({ pageParam }) =>
+      take(api.GET("/api/v1/audit", { params: { query: { ...query, limit: 50, cursor: pageParam ?? undefined } } })),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+
+export const outboxQuery = infiniteQueryOptions({
+  queryKey: ["outbox"],
+  queryFn: ({ pageParam }) =>
+    take(api.GET("/api/v1/operator/outbox", { params: { query: { limit: 20, cursor: pageParam ?? undefined } } })),
+  initialPageParam: null as string | null,
+  getNextPageParam: (page) => page.next_cursor ?? undefined,
+});
