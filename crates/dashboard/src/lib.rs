@@ -34,7 +34,7 @@ const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 /// The file behind every page.
 const INDEX: &str = "/index.html";
 /// The pages, which are told apart in the browser (`web/src/router.tsx`); so is everything under `/dashboard`.
-const PAGES: [&str; 4] = ["/", "/catalog", "/log-in", "/sign-up"];
+const PAGES: [&str; 5] = ["/", "/catalog", "/log-in", "/sign-up", "/invite"];
 const NOT_BUILT: &str = include_str!("not_built.html");
 
 #[derive(RustEmbed)]
