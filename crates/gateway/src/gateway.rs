@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use catalog::{Catalog, CatalogHandle};
 use events::Journal;
 use kv::{Cache, Limiter};
+use outbound::{Limits, Upstream};
 use seal::MasterKey;
 use service::config::{ConfigError, ProviderConfig};
 use service::{Config, Shutdown};
@@ -20,7 +21,6 @@ use crate::credentials::Credentials;
 use crate::directory::Directory;
 use crate::funds::Funds;
 use crate::metrics::Metrics;
-use crate::upstream::{Limits, Upstream};
 
 /// Limit: bytes of all bodies in memory; beyond it calls are answered with 503 `overloaded`.
 const BODY_BYTES_ALL_MAX: u64 = 1 << 30;

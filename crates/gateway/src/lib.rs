@@ -25,7 +25,6 @@ pub mod probe;
 mod relay;
 mod rules;
 mod settle;
-mod upstream;
 
 pub use body::Body;
 pub use gateway::{Gateway, Parts, Settings, StartError};

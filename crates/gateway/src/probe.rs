@@ -8,9 +8,9 @@ use catalog::{Dialect, Provider};
 use domain::{Code, Secret};
 use http::{HeaderValue, Request};
 use http_body_util::Full;
+use outbound::{Limits, Upstream};
 
 use crate::credentials::auth_header;
-use crate::upstream::{Limits, Upstream};
 
 /// For the whole question.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -14,6 +14,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     ("proto", &["domain"]),
     ("seal", &["domain"]),
     ("service", &["domain"]),
+    ("outbound", &["domain"]),
     // Files and how a browser gets them; what they show comes from the API.
     ("dashboard", &[]),
     // The oracle of the tests: it shares no code with what it judges.
@@ -24,8 +25,8 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     ("kv", &["domain"]),
     ("events", &["domain", "proto"]),
     // Level 3: one service each; they never know each other. The gateway asks no analytics; metering translates nothing.
-    ("gateway", &["domain", "catalog", "llm", "policy", "proto", "seal", "service", "store", "kv", "events"]),
-    ("control", &["domain", "catalog", "policy", "proto", "seal", "service", "store", "analytics", "kv"]),
+    ("gateway", &["domain", "catalog", "llm", "policy", "proto", "seal", "service", "outbound", "store", "kv", "events"]),
+    ("control", &["domain", "catalog", "policy", "proto", "seal", "service", "outbound", "store", "analytics", "kv"]),
     ("metering", &["domain", "proto", "service", "store", "analytics", "events"]),
     // Level 4.
     (
@@ -36,6 +37,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
             "proto",
             "seal",
             "service",
+            "outbound",
             "dashboard",
             "sim",
             "store",
@@ -57,6 +59,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
             "proto",
             "seal",
             "service",
+            "outbound",
             "sim",
             "store",
             "analytics",

@@ -12,8 +12,8 @@ use http::{Request, Uri};
 use http_body_util::Full;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::dial::{Dialler, Net, is_public};
-use super::{Down, Limits, Upstream};
+use crate::dial::{Dialler, Net, is_public};
+use crate::{Down, Limits, Upstream};
 
 const LIMITS: Limits = Limits { connect: Duration::from_secs(5), first_byte: Duration::from_secs(5), idle: Duration::from_secs(5) };
 

@@ -22,7 +22,7 @@ use tower_service::Service;
 type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
 /// Where names and connections come from.
-pub(super) trait Net: Send + Sync {
+pub(crate) trait Net: Send + Sync {
     /// All addresses of a host.
     fn resolve(&self, host: String, port: u16) -> Answer<Vec<SocketAddr>>;
     /// A connection to an address that was judged.
@@ -60,7 +60,7 @@ impl Dialler {
         Self::over(Arc::new(System), timeout, allow_private)
     }
 
-    pub(super) fn over(net: Arc<dyn Net>, timeout: Duration, allow_private: bool) -> Self {
+    pub(crate) fn over(net: Arc<dyn Net>, timeout: Duration, allow_private: bool) -> Self {
         Self { timeout, allow_private, net }
     }
 
@@ -97,7 +97,7 @@ impl Dialler {
 
 /// False for loopback, private, link-local, shared, documentation, benchmark, multicast and reserved ranges, also when
 /// they are wrapped in an IPv6 address (mapped, compatible, NAT64, 6to4, Teredo).
-pub(super) fn is_public(ip: IpAddr) -> bool {
+pub(crate) fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => {
@@ -129,7 +129,7 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 }
 
 /// True when connecting took too long, however deep the error is wrapped.
-pub(super) fn timed_out(error: &(dyn Error + 'static)) -> bool {
+pub(crate) fn timed_out(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::TimedOut) {

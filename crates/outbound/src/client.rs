@@ -1,21 +1,17 @@
-//! The only place that opens a socket toward a provider.
-
-mod dial;
-#[cfg(test)]
-mod dial_tests;
+//! Pooled connections over the guarded dialler: the only place that opens a socket to the outside.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{Code, Fault};
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-pub(crate) use dial::Dialler;
+use crate::dial::{self, Dialler};
 
 /// Idle connections kept per provider.
 const IDLE_PER_HOST_MAX: usize = 512;
@@ -23,30 +19,35 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Time limits per phase.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    pub(crate) connect: Duration,
-    pub(crate) first_byte: Duration,
-    pub(crate) idle: Duration,
+pub struct Limits {
+    /// Until a connection is there.
+    pub connect: Duration,
+    /// Until the answer's head is there, connecting included.
+    pub first_byte: Duration,
+    /// Between two pieces of the answer's body.
+    pub idle: Duration,
 }
 
-/// Pooled connections to every provider.
-pub(crate) struct Upstream {
+/// Pooled connections to every host.
+pub struct Upstream {
     client: Client<HttpsConnector<Dialler>, Full<Bytes>>,
-    pub(crate) limits: Limits,
+    /// Time limits per phase.
+    pub limits: Limits,
 }
 
-/// A call that got no answer.
+/// A request that got no answer.
 #[derive(Debug)]
-pub(crate) struct Down {
-    pub(crate) code: Code,
+pub struct Down {
+    /// Whether it took too long or there was nobody.
+    pub code: Code,
     /// No connection was made, so the provider cannot have taken the call.
-    pub(crate) unsent: bool,
+    pub unsent: bool,
     cause: domain::fault::Cause,
 }
 
 impl Down {
     /// For the caller, when no other candidate is left.
-    pub(crate) fn into_fault(self, provider: &str) -> Fault {
+    pub fn into_fault(self, provider: &str) -> Fault {
         let say = match self.code {
             Code::UpstreamTimeout => format!("the provider `{provider}` did not answer in time; try again, or name another model"),
             _ => format!("the provider `{provider}` could not be reached; try again, or name another model"),
@@ -56,11 +57,12 @@ impl Down {
 }
 
 impl Upstream {
-    pub(crate) fn new(limits: Limits, allow_private: bool) -> Self {
+    /// `allow_private`: addresses of this machine and its networks may be dialled, and without TLS.
+    pub fn new(limits: Limits, allow_private: bool) -> Self {
         Self::over(Dialler::new(limits.connect, allow_private), limits)
     }
 
-    fn over(dialler: Dialler, limits: Limits) -> Self {
+    pub(crate) fn over(dialler: Dialler, limits: Limits) -> Self {
         let connector = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider());
         let connector = match connector {
             Ok(builder) => builder.https_or_http().enable_all_versions().wrap_connector(dialler),
@@ -77,13 +79,26 @@ impl Upstream {
     }
 
     /// Sends a request and waits for the answer's head.
-    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Down> {
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Down> {
         match tokio::time::timeout(self.limits.first_byte, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
                 let code = if dial::timed_out(&error) { Code::UpstreamTimeout } else { Code::UpstreamUnreachable };
                 Err(Down { code, unsent: error.is_connect(), cause: error.into() })
             }
+            Err(elapsed) => Err(Down { code: Code::UpstreamTimeout, unsent: false, cause: elapsed.into() }),
+        }
+    }
+    /// Sends a request and reads the whole answer, within `deadline` and of at most `bytes_max`.
+    pub async fn fetch(&self, request: Request<Full<Bytes>>, bytes_max: usize, deadline: Duration) -> Result<Response<Bytes>, Down> {
+        let whole = async {
+            let (head, body) = self.send(request).await?.into_parts();
+            let body = Limited::new(body, bytes_max).collect().await;
+            let body = body.map_err(|cause| Down { code: Code::UpstreamInvalidResponse, unsent: false, cause })?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        };
+        match tokio::time::timeout(deadline, whole).await {
+            Ok(answer) => answer,
             Err(elapsed) => Err(Down { code: Code::UpstreamTimeout, unsent: false, cause: elapsed.into() }),
         }
     }
