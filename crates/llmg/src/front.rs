@@ -4,17 +4,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use catalog::Catalog;
-use control::{Front, KeyAnswer, KeyCheck, KeyQuestion};
+use control::{Front, KeyAnswer, KeyCheck, KeyQuestion, Smtp};
 use domain::NanoUsd;
 use gateway::probe::{Probe, Probed};
 use seal::MasterKey;
 use service::Config;
+use service::config::ConfigError;
 
 /// What the first organization of an instance begins with when its person signs up; `llmg bootstrap` grants the same.
 const STARTER_CREDIT_USD: i32 = 5;
 
 /// `at` is where browsers come in; without it nobody does.
-pub(crate) fn control_settings(config: &Config, master_key: Arc<MasterKey>, catalog: Catalog, at: Option<SocketAddr>) -> control::Settings {
+pub(crate) fn control_settings(
+    config: &Config,
+    master_key: Arc<MasterKey>,
+    catalog: Catalog,
+    at: Option<SocketAddr>,
+) -> Result<control::Settings, ConfigError> {
     let front = at.map(|at| Front::of(config.public_url.as_deref(), config.tls_cert.is_some(), at)).unwrap_or_default();
     if at.is_some() && !front.is_open() {
         tracing::warn!(
@@ -22,16 +28,24 @@ pub(crate) fn control_settings(config: &Config, master_key: Arc<MasterKey>, cata
              that begins with https://, or listen on a loopback address"
         );
     }
-    control::Settings {
+    let smtp = match (&config.smtp_url, &config.mail_from) {
+        (Some(url), Some(from)) => {
+            let wrong = |(field, reason): (&'static str, &'static str)| ConfigError::new("settings", field, reason, "see docs/configuration.md");
+            Some(Smtp::new(url, from).map_err(wrong)?)
+        }
+        _ => None,
+    };
+    Ok(control::Settings {
         signup: config.signup,
         front,
         starter_credit: NanoUsd::from_usd(STARTER_CREDIT_USD),
         catalog: Arc::new(catalog),
         master_key: Some(master_key),
         key_check: key_check(config),
+        smtp,
         outbox: Some(config.data_dir.join("outbox")),
         plain_providers: config.private_upstreams_allowed(),
-    }
+    })
 }
 
 /// By asking the provider, through the gateway's guarded dialler.

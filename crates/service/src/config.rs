@@ -97,6 +97,12 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// Who may sign up.
     pub signup: Signup,
+    /// The mail server, with user and password; unset: letters stay in the outbox.
+    #[serde(deserialize_with = "optional_secret")]
+    pub smtp_url: Option<Secret<String>>,
+    /// Sender of letters.
+    #[serde(deserialize_with = "optional")]
+    pub mail_from: Option<String>,
     /// Unset: SQLite. It may hold a password.
     #[serde(deserialize_with = "optional_secret")]
     pub database_url: Option<Secret<String>>,
@@ -217,6 +223,14 @@ impl Config {
                 "tls_cert",
                 "set without its pair",
                 "set both tls_cert and tls_key, or neither",
+            ));
+        }
+        if self.smtp_url.is_some() != self.mail_from.is_some() {
+            return Err(ConfigError::new(
+                place(file, env, "smtp_url"),
+                "smtp_url",
+                "set without its pair",
+                "set both smtp_url and mail_from, or neither",
             ));
         }
         let url_wrong = |url: &str| !(url.starts_with("http://") || url.starts_with("https://"));
@@ -451,6 +465,7 @@ mod tests {
             ("", &[("LLMG_PROVIDER_OPENAI_BASE_URL", "ftp://x")], &["environment LLMG_PROVIDER_OPENAI_BASE_URL", "http://"]),
             ("", &[("LLMG_REDIS_URL", "redis://x")], &["LLMG_REDIS_URL", "embedded default only", "unset it"]),
             ("tls_cert = \"a.pem\"", &[], &["`tls_cert`", "set both"]),
+            ("smtp_url = \"smtps://h\"", &[], &["`smtp_url`", "set both"]),
             ("trusted_proxies = \"10.0.0.0/8, proxy\"", &[], &["c.toml", "`trusted_proxies`", "`proxy`", "CIDR"]),
             ("master_key = \"abc\"", &[], &["`master_key`", "64 hexadecimal digits"]),
             ("durability = \"none\"", &[], &["`durability`", "unknown variant `none`", "power"]),

@@ -43,6 +43,12 @@ pub const FIELDS: &[Field] = &[
         "open",
         "one of open, invite, domain, closed: who may sign up; invite and domain let nobody in yet; whoever comes first always may",
     ),
+    field(
+        "smtp_url",
+        "",
+        "smtps://user:password@host (TLS) or smtp://user:password@host?tls=required (STARTTLS); needs `mail_from`; unset: letters stay in the outbox",
+    ),
+    field("mail_from", "", "sender of letters, such as `llmg <no-reply@example.com>`; needs `smtp_url`"),
     field("database_url", "", "postgres://user:password@host/database; unset: SQLite in the data folder"),
     field("redis_url", "", "unset: in process"),
     field("kafka_brokers", "", "unset: the local event log"),

@@ -126,6 +126,8 @@ async fn people_insert(tx: &mut Tx, new: &Bootstrap) -> Result<(), StoreError> {
         name: String::new(),
         password_hash: new.password_hash.clone(),
         is_operator: true,
+        email_verified_at: None,
+        disabled_at: None,
         created_at: new.now,
     };
     let organization = OrganizationRow {

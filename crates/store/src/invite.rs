@@ -8,7 +8,8 @@ use sqlx::any::AnyRow;
 use crate::audit::{Author, NewAudit, Trail, audit_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
-use crate::mail::{MailRow, mail_insert};
+use crate::letter_token::{email_verified, mails_blank};
+use crate::mail::{NewMail, mail_insert};
 use crate::member::memberships_check;
 use crate::person::{email_stored, member_insert};
 use crate::row::Columns;
@@ -33,7 +34,7 @@ pub struct NewInvite {
     /// From when on it cannot be accepted.
     pub expires_at: UnixMicros,
     /// The letter that takes the token there.
-    pub mail: MailRow,
+    pub mail: NewMail,
 }
 
 /// A stored invitation.
@@ -63,6 +64,13 @@ pub async fn invite_create(db: &Db, scope: &OrgScope, new: &NewInvite, author: &
     let mut tx = db.begin_write().await?;
     let (organization, email) = (scope.organization().to_string(), email_stored(&new.email));
     room_check(&mut tx, &organization, &email, author.at).await?;
+    let replaced = sqlx::query("SELECT mail_id FROM invite WHERE organization_id = $1 AND email = $2 AND status = 'pending'")
+        .bind(organization.clone())
+        .bind(email.clone())
+        .fetch_all(&mut *tx)
+        .await
+        .act("read an invitation's letter")?;
+    mails_blank(&mut tx, &replaced).await?;
     sqlx::query("UPDATE invite SET status = 'revoked', ended_at_us = $3 WHERE organization_id = $1 AND email = $2 AND status = 'pending'")
         .bind(organization.clone())
         .bind(email.clone())
@@ -71,8 +79,8 @@ pub async fn invite_create(db: &Db, scope: &OrgScope, new: &NewInvite, author: &
         .await
         .act("replace an invitation")?;
     sqlx::query(
-        "INSERT INTO invite (id, organization_id, email, role, hash, status, invited_by, created_at_us, expires_at_us) \
-         VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8)",
+        "INSERT INTO invite (id, organization_id, email, role, hash, status, invited_by, created_at_us, expires_at_us, mail_id) \
+         VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9)",
     )
     .bind(new.id.to_string())
     .bind(organization)
@@ -82,6 +90,7 @@ pub async fn invite_create(db: &Db, scope: &OrgScope, new: &NewInvite, author: &
     .bind(new.invited_by.to_string())
     .bind(author.at.0)
     .bind(new.expires_at.0)
+    .bind(new.mail.id.to_string())
     .execute(&mut *tx)
     .await
     .act_unique("write an invitation", "invitation")?;
@@ -108,6 +117,7 @@ pub async fn invite_revoke(db: &Db, scope: &OrgScope, id: InviteId, author: &Aut
         .execute(&mut *tx)
         .await
         .act("revoke an invitation")?;
+    invite_letter_blank(&mut tx, &before).await?;
     let row = InviteRow { status: InviteStatus::Revoked, ..before.clone() };
     let audit = invite_audit(&row, AuditAction::InviteRevoked, invite_said(&before), invite_said(&row));
     commit(tx, "revoke an invitation", Trail::Audit(author, &audit)).await?;
@@ -142,7 +152,7 @@ pub async fn invite_by_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<InviteRow
 }
 
 /// Makes a person a member by an invitation for their address. Its token proves the mailbox, so that every other invitation
-/// that waits for the same address is accepted with it.
+/// that waits for the same address is accepted with it, and the address counts as proven.
 pub async fn invite_accept(db: &Db, invite: InviteId, person: UserId, author: &Author) -> Result<InviteRow, StoreError> {
     let mut tx = db.begin_write().await?;
     let row = invites_accept(&mut tx, invite, person, author).await?;
@@ -166,6 +176,7 @@ pub(crate) async fn invites_accept(tx: &mut Tx, invite: InviteId, person: UserId
     .await
     .act("read a person's invitations")?;
     let rows = rows.iter().map(invite_row).collect::<Result<Vec<_>, _>>()?;
+    email_verified(tx, person, author.at).await?;
     let accepted = rows.iter().find(|row| row.id == invite).cloned().ok_or(StoreError::NotFound { what: "invitation" })?;
     for row in &rows {
         invite_fulfil(tx, row, person, author).await?;
@@ -190,6 +201,7 @@ async fn invite_fulfil(tx: &mut Tx, invite: &InviteRow, person: UserId, author: 
         memberships_check(tx, person).await?;
         member_insert(tx, invite.organization, person, invite.role, author.at).await?;
     }
+    invite_letter_blank(tx, invite).await?;
     sqlx::query("UPDATE invite SET status = 'accepted', accepted_by = $3, ended_at_us = $4 WHERE organization_id = $1 AND id = $2")
         .bind(invite.organization.to_string())
         .bind(invite.id.to_string())
@@ -199,6 +211,17 @@ async fn invite_fulfil(tx: &mut Tx, invite: &InviteRow, person: UserId, author: 
         .await
         .act("accept an invitation")?;
     Ok(())
+}
+
+/// Its token opens nothing any more.
+async fn invite_letter_blank(tx: &mut Tx, invite: &InviteRow) -> Result<(), StoreError> {
+    let rows = sqlx::query("SELECT mail_id FROM invite WHERE organization_id = $1 AND id = $2")
+        .bind(invite.organization.to_string())
+        .bind(invite.id.to_string())
+        .fetch_all(&mut **tx)
+        .await
+        .act("read an invitation's letter")?;
+    mails_blank(tx, &rows).await
 }
 
 async fn room_check(tx: &mut Tx, organization: &str, email: &str, now: UnixMicros) -> Result<(), StoreError> {

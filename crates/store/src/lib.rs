@@ -29,12 +29,15 @@ mod idempotency;
 mod invite;
 mod key_rules;
 mod ledger;
+mod letter_token;
 mod mail;
 mod management_key;
 mod member;
 mod member_project;
 mod migrations;
 mod organization;
+mod pending_sign_up;
+mod people;
 mod person;
 mod project;
 mod provider_key;
@@ -65,7 +68,8 @@ pub use ledger::{
     epochs_open, lease_extend, lease_get, lease_grant, lease_return, leases_close_epoch, leases_open, ledger_offsets, ledger_prove,
     ledger_totals, ledger_totals_by_epoch, ledger_totals_by_org, post_batch, transfers_list, watermarks_list,
 };
-pub use mail::{MailRow, mail_list};
+pub use letter_token::{NewLetterToken, email_verify, letter_token_create, letter_token_person, password_reset};
+pub use mail::{MailEnd, MailRow, NewMail, SECRET_MARK, mail_claim, mail_end, mail_has_room, mail_list, mail_sweep, mails_due};
 pub use management_key::{
     ManagementCallerRow, ManagementKeyRow, NewManagementKey, management_caller_by_key_hash, management_key_create, management_key_list,
     management_key_revoke,
@@ -76,6 +80,8 @@ pub use member::{
 };
 pub use member_project::{Limits, member_limit, member_limit_set, member_limits};
 pub use organization::{OrganizationRow, organization_get, organization_rename};
+pub use pending_sign_up::{PendingSignUpRow, mail_send, pending_sign_up_create, pending_sign_up_get};
+pub use people::{PeopleChange, PeopleRow, PeopleUpdate, people_get, people_list, people_update};
 pub use person::{
     MemberRow, MembershipRow, PersonRow, member_get, memberships_of, operator_first, people_count, person_by_email, person_get,
     person_password_set,
@@ -91,8 +97,8 @@ pub use session::{
 };
 pub use sign_up::{SignUp, SignUpHome, SignedUp, sign_up};
 pub use words::{
-    ActorKind, AuditAction, ChangeKind, InviteStatus, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode,
-    ProviderKeyStatus, Role, SubjectKind, TransferKind, UsedMode,
+    ActorKind, AuditAction, ChangeKind, InviteStatus, KeyStatus, LeaseState, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode,
+    ProviderKeyStatus, Role, SubjectKind, TokenPurpose, TransferKind, UsedMode,
 };
 
 #[cfg(test)]

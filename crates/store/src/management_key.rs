@@ -82,12 +82,14 @@ pub struct ManagementCallerRow {
     pub role: Option<Role>,
     /// That person runs the instance.
     pub is_operator: bool,
+    /// That person cannot log in any more.
+    pub is_disabled: bool,
 }
 
 /// Who presents a management key with this SHA-256. It takes no scope because it is where a scope is proven.
 pub async fn management_caller_by_key_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<ManagementCallerRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT k.id, k.organization_id, k.status, k.scopes, k.expires_at_us, k.created_by, o.status AS organization_status, m.role, p.is_operator \
+        "SELECT k.id, k.organization_id, k.status, k.scopes, k.expires_at_us, k.created_by, o.status AS organization_status, m.role, p.is_operator, p.disabled_at_us \
          FROM management_key k JOIN organization o ON o.id = k.organization_id JOIN person p ON p.id = k.created_by \
          LEFT JOIN member m ON m.organization_id = k.organization_id AND m.person_id = k.created_by WHERE k.hash = $1",
     )
@@ -223,5 +225,6 @@ fn management_caller_row(row: &AnyRow) -> Result<ManagementCallerRow, StoreError
         created_by: columns.id("created_by")?,
         role: role.map(|role| Role::parse(&role).ok_or(StoreError::Corrupt { what: "role" })).transpose()?,
         is_operator: columns.flag("is_operator")?,
+        is_disabled: columns.int_opt("disabled_at_us")?.is_some(),
     })
 }

@@ -7,9 +7,10 @@ use sqlx::any::AnyRow;
 use crate::audit::{Author, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::letter_token::letter_tokens_end;
 use crate::row::Columns;
 use crate::session::{session_audit, session_organization};
-use crate::words::{AuditAction, OrganizationStatus, Role, SubjectKind};
+use crate::words::{AuditAction, OrganizationStatus, Role, SubjectKind, TokenPurpose};
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub struct PersonRow {
     pub password_hash: String,
     /// Runs the instance.
     pub is_operator: bool,
+    /// When a token of a letter to the address came back first.
+    pub email_verified_at: Option<UnixMicros>,
+    /// Since when the person cannot log in.
+    pub disabled_at: Option<UnixMicros>,
     /// When the account was made.
     pub created_at: UnixMicros,
 }
@@ -50,7 +55,7 @@ pub struct MemberRow {
 
 /// The person with an e-mail address, in any spelling of case.
 pub async fn person_by_email(db: &Db, email: &str) -> Result<Option<PersonRow>, StoreError> {
-    let row = sqlx::query("SELECT id, email, name, password_hash, is_operator, created_at_us FROM person WHERE email = $1")
+    let row = sqlx::query("SELECT id, email, name, password_hash, is_operator, email_verified_at_us, disabled_at_us, created_at_us FROM person WHERE email = $1")
         .bind(email_stored(email))
         .fetch_optional(db.read())
         .await
@@ -60,7 +65,7 @@ pub async fn person_by_email(db: &Db, email: &str) -> Result<Option<PersonRow>, 
 
 /// One person.
 pub async fn person_get(db: &Db, id: UserId) -> Result<PersonRow, StoreError> {
-    let row = sqlx::query("SELECT id, email, name, password_hash, is_operator, created_at_us FROM person WHERE id = $1")
+    let row = sqlx::query("SELECT id, email, name, password_hash, is_operator, email_verified_at_us, disabled_at_us, created_at_us FROM person WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(db.read())
         .await
@@ -71,7 +76,7 @@ pub async fn person_get(db: &Db, id: UserId) -> Result<PersonRow, StoreError> {
 /// The person who was made operator first: who the shell of this machine acts for.
 pub async fn operator_first(db: &Db) -> Result<Option<PersonRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT id, email, name, password_hash, is_operator, created_at_us FROM person WHERE is_operator = 1 ORDER BY created_at_us, id LIMIT 1",
+        "SELECT id, email, name, password_hash, is_operator, email_verified_at_us, disabled_at_us, created_at_us FROM person WHERE is_operator = 1 AND disabled_at_us IS NULL ORDER BY created_at_us, id LIMIT 1",
     )
     .fetch_optional(db.read())
     .await
@@ -113,7 +118,7 @@ pub async fn people_count(db: &Db) -> Result<u64, StoreError> {
     Ok(count.unsigned_abs())
 }
 
-/// Gives a person another password, and ends all of their sessions but the one that asks.
+/// Gives a person another password, and ends all of their sessions but the one that asks, and letters that reset the old one.
 pub async fn person_password_set(db: &Db, person: UserId, password_hash: &str, keep: SessionId, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
     let organization = session_organization(&mut tx, person, keep).await?;
@@ -126,6 +131,7 @@ pub async fn person_password_set(db: &Db, person: UserId, password_hash: &str, k
     if done.rows_affected() == 0 {
         return Err(StoreError::NotFound { what: "person" });
     }
+    letter_tokens_end(&mut tx, person, Some(TokenPurpose::ResetPassword)).await?;
     let ended = sqlx::query("DELETE FROM session WHERE person_id = $1 AND id <> $2")
         .bind(person.to_string())
         .bind(keep.to_string())
@@ -138,22 +144,37 @@ pub async fn person_password_set(db: &Db, person: UserId, password_hash: &str, k
     commit(tx, "change a password", Trail::Audit(author, &new)).await
 }
 
+/// The organization that a person has belonged to longest.
+pub(crate) async fn person_home(tx: &mut Tx, person: UserId) -> Result<Option<OrganizationId>, StoreError> {
+    let row = sqlx::query("SELECT organization_id FROM member WHERE person_id = $1 ORDER BY created_at_us, organization_id LIMIT 1")
+        .bind(person.to_string())
+        .fetch_optional(&mut **tx)
+        .await
+        .act("read a person's first organization")?;
+    row.as_ref().map(|row| Columns(row).id("organization_id")).transpose()
+}
+
 /// E-mail addresses are compared and stored in lower case, without blanks around.
 pub(crate) fn email_stored(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
 pub(crate) async fn person_insert(tx: &mut Tx, person: &PersonRow) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO person (id, email, name, password_hash, is_operator, created_at_us) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(person.id.to_string())
-        .bind(email_stored(&person.email))
-        .bind(&*person.name)
-        .bind(&*person.password_hash)
-        .bind(i64::from(person.is_operator))
-        .bind(person.created_at.0)
-        .execute(&mut **tx)
-        .await
-        .act_unique("write a person", "e-mail address")?;
+    sqlx::query(
+        "INSERT INTO person (id, email, name, password_hash, is_operator, email_verified_at_us, disabled_at_us, created_at_us) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(person.id.to_string())
+    .bind(email_stored(&person.email))
+    .bind(&*person.name)
+    .bind(&*person.password_hash)
+    .bind(i64::from(person.is_operator))
+    .bind(person.email_verified_at.map(|at| at.0))
+    .bind(person.disabled_at.map(|at| at.0))
+    .bind(person.created_at.0)
+    .execute(&mut **tx)
+    .await
+    .act_unique("write a person", "e-mail address")?;
     Ok(())
 }
 
@@ -183,6 +204,8 @@ fn person_row(row: &AnyRow) -> Result<PersonRow, StoreError> {
         name: columns.text("name")?,
         password_hash: columns.text("password_hash")?,
         is_operator: columns.flag("is_operator")?,
+        email_verified_at: columns.time_opt("email_verified_at_us")?,
+        disabled_at: columns.time_opt("disabled_at_us")?,
         created_at: columns.time("created_at_us")?,
     })
 }

@@ -69,6 +69,8 @@ pub struct SessionCallerRow {
     pub name: String,
     /// That person runs the instance.
     pub is_operator: bool,
+    /// When somebody proved to get that address's mail.
+    pub email_verified_at: Option<UnixMicros>,
     /// The organization that the session shows unless asked for another. Membership is not proven here.
     pub organization: OrganizationId,
     /// When it began.
@@ -86,7 +88,8 @@ pub enum SessionEnd {
     Revoked,
 }
 
-/// Stores a new session, and forgets those of the same person that are not to be kept.
+/// Stores a new session, and forgets those of the same person that are not to be kept. A person who is disabled gets none: not
+/// found.
 pub async fn session_create(db: &Db, session: &NewSession, kept: SessionsKept, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
     session_insert(&mut tx, session, kept).await?;
@@ -103,6 +106,14 @@ pub(crate) fn session_audit(organization: OrganizationId, action: AuditAction, s
 /// [`session_create`] inside a transaction that does more.
 pub(crate) async fn session_insert(tx: &mut Tx, session: &NewSession, kept: SessionsKept) -> Result<(), StoreError> {
     let person = session.person.to_string();
+    let open: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM person WHERE id = $1 AND disabled_at_us IS NULL")
+        .bind(person.clone())
+        .fetch_one(&mut **tx)
+        .await
+        .act("look for a person")?;
+    if open == 0 {
+        return Err(StoreError::NotFound { what: "person" });
+    }
     sqlx::query("DELETE FROM session WHERE person_id = $1 AND (created_at_us <= $2 OR last_used_at_us <= $3)")
         .bind(person.clone())
         .bind(kept.created_after.0)
@@ -136,11 +147,11 @@ pub(crate) async fn session_insert(tx: &mut Tx, session: &NewSession, kept: Sess
     Ok(())
 }
 
-/// Who presents a token with this SHA-256.
+/// Who presents a token with this SHA-256; nobody, once the person is disabled.
 pub async fn session_caller_by_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<SessionCallerRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT s.id, s.person_id, s.organization_id, s.created_at_us, s.last_used_at_us, p.email, p.name, p.is_operator \
-         FROM session s JOIN person p ON p.id = s.person_id WHERE s.hash = $1",
+        "SELECT s.id, s.person_id, s.organization_id, s.created_at_us, s.last_used_at_us, p.email, p.name, p.is_operator, p.email_verified_at_us \
+         FROM session s JOIN person p ON p.id = s.person_id WHERE s.hash = $1 AND p.disabled_at_us IS NULL",
     )
     .bind(hash.to_vec())
     .fetch_optional(db.read())
@@ -242,6 +253,7 @@ fn session_caller_row(row: &AnyRow) -> Result<SessionCallerRow, StoreError> {
         email: columns.text("email")?,
         name: columns.text("name")?,
         is_operator: columns.flag("is_operator")?,
+        email_verified_at: columns.time_opt("email_verified_at_us")?,
         organization: columns.id("organization_id")?,
         created_at: columns.time("created_at_us")?,
         last_used_at: columns.time("last_used_at_us")?,

@@ -10,6 +10,7 @@ use crate::error::{Act, StoreError};
 use crate::invite::invites_accept;
 use crate::ledger::{Account, CreditsGrant, credits_grant_in};
 use crate::organization::{OrganizationRow, organization_insert};
+use crate::pending_sign_up::pending_sign_ups_end;
 use crate::person::{PersonRow, member_insert, person_insert};
 use crate::project::{ProjectRow, project_insert};
 use crate::session::{NewSession, SessionsKept, session_audit, session_insert};
@@ -22,6 +23,8 @@ pub struct SignUp {
     pub person: PersonRow,
     /// Where that person belongs.
     pub home: SignUpHome,
+    /// SHA-256 of the token with which an account that waited becomes this one: it ends with all others of that address.
+    pub pending: Option<[u8; 32]>,
     /// The person's first session; it shows the home.
     pub session: NewSession,
     /// Refuse everybody but the first person.
@@ -58,13 +61,16 @@ pub enum SignedUp {
 }
 
 /// Makes a person with a home in one transaction, and begins a session. A taken address is a conflict; an invitation that
-/// cannot be accepted is not found.
+/// cannot be accepted is not found, and neither is a token that nothing waits for.
 pub async fn sign_up(db: &Db, new: &SignUp, author: &Author) -> Result<SignedUp, StoreError> {
     let mut tx = db.begin_write().await?;
     let people: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM person").fetch_one(&mut *tx).await.act("count people")?;
     let first = people == 0;
     if new.first_only && !first {
         return Ok(SignedUp::Closed);
+    }
+    if let Some(hash) = &new.pending {
+        pending_sign_ups_end(&mut tx, hash, &new.person.email, author.at).await?;
     }
     person_insert(&mut tx, &PersonRow { is_operator: first, ..new.person.clone() }).await?;
     let after = match &new.home {

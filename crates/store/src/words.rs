@@ -83,6 +83,26 @@ words! {
         /// It was taken back, or a later one replaced it.
         Revoked => "revoked",
     }
+    /// What became of a letter.
+    MailStatus {
+        /// It is to be brought away.
+        Waiting => "waiting",
+        /// A mail server took it.
+        Sent => "sent",
+        /// It lies in the outbox, for the operator to pass on.
+        Kept => "kept",
+        /// No mail server took it.
+        Failed => "failed",
+        /// What it would open was used, taken back or expired.
+        Withdrawn => "withdrawn",
+    }
+    /// What a letter's token does.
+    TokenPurpose {
+        /// Proves that its person gets the address's mail.
+        VerifyEmail => "verify_email",
+        /// Gives its person another password.
+        ResetPassword => "reset_password",
+    }
     /// What kind of actor did something.
     ActorKind {
         /// Somebody with an account.
@@ -127,6 +147,16 @@ words! {
         LoggedOut => "person.logged_out",
         /// A person took another password, and the other sessions ended.
         PasswordChanged => "person.password_changed",
+        /// A person who did not know theirs took another password, and all sessions ended.
+        PasswordReset => "person.password_reset",
+        /// A person proved to get their address's mail.
+        EmailVerified => "person.email_verified",
+        /// A person was switched off by an operator.
+        PersonDisabled => "person.disabled",
+        /// A person was switched on again by an operator.
+        PersonEnabled => "person.enabled",
+        /// A person became an operator of the instance, or is none any more.
+        OperatorChanged => "person.operator_changed",
         /// A person ended a session.
         SessionRevoked => "session.revoked",
         /// A person ended all sessions but the one that asked.

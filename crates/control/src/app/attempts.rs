@@ -19,6 +19,10 @@ const ADDRESS: Rate = Rate { burst: 120, period: Duration::from_secs(1) };
 const EVERYWHERE: Rate = Rate { burst: 50, period: Duration::from_secs(30) };
 /// Instead of [`ACCOUNT`], for an account under attack, from an address where it never logged in.
 const ATTACKED: Rate = Rate { burst: 1, period: Duration::from_secs(60) };
+/// Letters to one address of mail, whoever asks for them.
+const LETTERS: Rate = Rate { burst: 3, period: Duration::from_secs(20 * 60) };
+/// Letters that one address asks for, whomever they go to.
+const ASKS: Rate = Rate { burst: 10, period: Duration::from_secs(60) };
 /// Limit: remembered addresses and accounts; beyond it the one that is nearest to being forgotten goes first.
 const KEYS_MAX: usize = 20_000;
 
@@ -39,6 +43,8 @@ enum Key {
     Address(Place),
     Account(Place, Account),
     Everywhere(Account),
+    Letters(Account),
+    Asks(Place),
 }
 
 /// Tries that were taken; give them back when the password was right.
@@ -61,8 +67,7 @@ impl Attempts {
     /// Takes a try for an account.
     pub(super) fn take(&self, address: Option<IpAddr>, email: &str, now: Instant) -> Result<Taken, Fault> {
         let place = place(address);
-        let mut account: Account = [0; 16];
-        account.iter_mut().zip(Sha256::digest(email)).for_each(|(to, from)| *to = from);
+        let account = account(email);
         let home = (place, account);
         let attacked = self.everywhere(account, now) && !self.homes.lock().contains_key(&home);
         let rate = if attacked { ATTACKED } else { ACCOUNT };
@@ -90,6 +95,17 @@ impl Attempts {
     /// Takes a try that concerns no account yet.
     pub(super) fn take_address(&self, address: Option<IpAddr>, now: Instant) -> Result<Taken, Fault> {
         self.take_all(&[(Key::Address(place(address)), ADDRESS)], now)
+    }
+
+    /// Takes a letter to an address of mail.
+    pub(super) fn take_letter(&self, email: &str, now: Instant) -> Result<(), Fault> {
+        self.take_all(&[(Key::Letters(account(email)), LETTERS)], now).map(drop)
+    }
+
+    /// Takes a request for a letter, whoever gets it.
+    pub(super) fn take_ask(&self, address: Option<IpAddr>, now: Instant) -> Result<(), Fault> {
+        let place = place(address);
+        self.take_all(&[(Key::Address(place), ADDRESS), (Key::Asks(place), ASKS)], now).map(drop)
     }
 
     /// The password was right: what was taken did not count, and the account is known to log in from there.
@@ -146,7 +162,13 @@ fn make_room(full_at: &mut HashMap<Key, Instant>, key: &Key, now: Instant) {
 fn too_many(wait: Duration) -> Fault {
     let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     let seconds = ms.div_ceil(1_000);
-    Fault::new(Code::RateLimitExceeded, format!("too many attempts from this address; try again in {seconds} s")).retry_after_ms(ms)
+    Fault::new(Code::RateLimitExceeded, format!("too many attempts; try again in {seconds} s")).retry_after_ms(ms)
+}
+
+fn account(email: &str) -> Account {
+    let mut account: Account = [0; 16];
+    account.iter_mut().zip(Sha256::digest(email)).for_each(|(to, from)| *to = from);
+    account
 }
 
 fn place(address: Option<IpAddr>) -> Place {
@@ -224,6 +246,20 @@ mod tests {
         for _ in 0..ACCOUNT.burst {
             take("192.0.2.98", now).unwrap();
         }
+    }
+
+    #[test]
+    fn letters_are_few_for_one_mailbox_and_for_one_who_asks() {
+        let (attempts, now) = (Attempts::default(), Instant::now());
+        for _ in 0..LETTERS.burst {
+            attempts.take_letter("ada@example.com", now).unwrap();
+        }
+        assert!(attempts.take_letter("ada@example.com", now).is_err());
+        attempts.take_letter("bob@example.com", now).unwrap();
+        attempts.take_letter("ada@example.com", now + LETTERS.period).unwrap();
+        let asked = (0..50).filter(|_| attempts.take_ask(ip("192.0.2.1"), now).is_ok()).count();
+        assert_eq!(asked, ASKS.burst as usize);
+        attempts.take_ask(ip("192.0.2.2"), now).unwrap();
     }
 
     #[test]

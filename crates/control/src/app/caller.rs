@@ -90,6 +90,11 @@ impl LoggedIn {
         self
     }
 
+    /// Somebody proved to get that address's mail.
+    pub const fn email_verified(&self) -> bool {
+        self.row.email_verified_at.is_some()
+    }
+
     /// What the session shows unless asked for another. Membership is not proven by it.
     pub const fn organization(&self) -> OrganizationId {
         self.row.organization
@@ -333,6 +338,9 @@ fn judged(row: &ManagementCallerRow, now: UnixMicros, visitor: Visitor) -> Resul
         return Err(Fault::new(Code::ExpiredApiKey, "this management key has expired; use another"));
     }
     let denied = |say: &str| Fault::new(Code::PermissionDenied, say);
+    if row.is_disabled {
+        return Err(denied("who made this management key is switched off; use another"));
+    }
     not_suspended(row.organization_status, row.is_operator)?;
     let scopes = row.scopes.as_deref().map(Scopes::parse).transpose();
     let scopes = scopes.map_err(|at| Fault::internal("read a management key's scopes", format!("scope {at} is none")))?.map(Arc::new);
@@ -371,6 +379,7 @@ mod tests {
             created_by: UserId::from_uuid(Uuid::from_u128(3)),
             role,
             is_operator: false,
+            is_disabled: false,
         }
     }
 
@@ -399,6 +408,7 @@ mod tests {
             refused(ManagementCallerRow { organization_status: OrganizationStatus::Suspended, ..row(Some(Role::Owner)) }),
             Code::PermissionDenied
         );
+        assert_eq!(refused(ManagementCallerRow { is_disabled: true, ..row(Some(Role::Owner)) }), Code::PermissionDenied);
         assert_eq!(refused(row(None)), Code::PermissionDenied);
         let later = ManagementCallerRow { expires_at: Some(NOW.plus_seconds(1)), ..row(Some(Role::Viewer)) };
         assert!(judged(&later, NOW, Visitor::default()).is_ok());

@@ -1,6 +1,6 @@
 //! Invitations: made by owners and admins, sent to an address, accepted by the person who has it.
 //!
-//! Nobody proves at sign-up that they get an address's mail. So an invitation is accepted with the token of its letter only,
+//! Not everybody proves at sign-up that they get an address's mail. So an invitation is accepted with the token of its letter only,
 //! and never on the word of somebody who signed up with that address.
 
 use domain::ids::{InviteId, MailId};
@@ -9,15 +9,14 @@ use service::{clock, random};
 use store::{InviteRow, InviteStatus, MailRow, MembershipRow, NewInvite, Role};
 use tokio::time::Instant;
 
-use crate::app::caller::{Admin, LoggedIn, Operator, key_hash};
+use crate::app::caller::{Admin, LoggedIn, Operator};
+use crate::app::letters::Letter;
 use crate::app::rights::Right;
-use crate::app::sessions::Token;
+use crate::app::sessions::{Token, token_hash};
 use crate::app::{Control, ask, checks};
 
 /// An invitation can be accepted for a week.
 const LIFE_SECONDS: i64 = 7 * 24 * 3_600;
-/// Limit: bytes of a token that is looked at.
-const TOKEN_BYTES_MAX: usize = 128;
 
 /// A page of invitations, newest first.
 #[derive(Debug, Clone)]
@@ -47,20 +46,18 @@ impl Control {
         let (now, token) = (clock::now(), Token::fresh()?);
         let inviter = ask::store(Code::DirectoryUnavailable, store::person_get(&self.db, caller.user())).await?;
         let organization = ask::store(Code::DirectoryUnavailable, store::organization_get(&self.db, caller.scope())).await?;
-        let mail = MailRow {
-            id: MailId::from_uuid(random::uuid()),
-            recipient: email.clone(),
-            subject: format!("Invitation to {} on llmg", organization.name),
-            body: self.letter(&inviter.email, &organization.name, role, &token),
-            created_at: now,
-        };
+        self.verified(&inviter)?;
+        let expires_at = now.plus_seconds(LIFE_SECONDS);
+        let subject = format!("Invitation to {} on llmg", organization.name);
+        let body = self.invite_text(&inviter.email, &organization.name, role);
+        let mail = Letter { recipient: &email, subject, body, secret: Some((&token, expires_at)), now }.mail();
         let new = NewInvite {
             id: InviteId::from_uuid(random::uuid()),
             email,
             role,
             hash: token.hash(),
             invited_by: caller.user(),
-            expires_at: now.plus_seconds(LIFE_SECONDS),
+            expires_at,
             mail,
         };
         let author = caller.author(now);
@@ -70,7 +67,7 @@ impl Control {
             _ => fault,
         })?;
         tracing::info!(invite.id = %row.id, role = role.as_str(), by = %caller.via(), "somebody was invited");
-        self.mail_file(new.mail).await;
+        self.desk.nudge();
         Ok(row)
     }
 
@@ -93,6 +90,7 @@ impl Control {
             Code::Conflict => Fault::new(Code::Conflict, "this invitation was accepted: remove the member instead"),
             _ => fault,
         })?;
+        self.desk.nudge();
         tracing::info!(invite.id = %id, by = %caller.via(), "an invitation was taken back");
         Ok(row)
     }
@@ -105,6 +103,7 @@ impl Control {
         let author = who.author(clock::now());
         let accepted = store::invite_accept(&self.db, invite.id, who.user(), &author);
         ask::store(Code::DirectoryUnavailable, accepted).await.map_err(|fault| not_open(&fault).unwrap_or(fault))?;
+        self.desk.nudge();
         tracing::info!(invite.id = %invite.id, user.id = %who.user(), "an invitation was accepted");
         let memberships = self.organization_list(who).await?;
         let joined = memberships.into_iter().find(|membership| membership.organization == invite.organization);
@@ -113,11 +112,8 @@ impl Control {
 
     /// The open invitation of a token, for an address. A wrong token and one that is over are answered alike.
     pub(super) async fn invite_of(&self, token: &Secret<String>, email: &str) -> Result<InviteRow, Fault> {
-        let text = token.expose().trim();
-        if text.is_empty() || text.len() > TOKEN_BYTES_MAX {
-            return Err(gone());
-        }
-        let row = ask::store(Code::DirectoryUnavailable, store::invite_by_hash(&self.db, &key_hash(text))).await?;
+        let hash = token_hash(token).ok_or_else(gone)?;
+        let row = ask::store(Code::DirectoryUnavailable, store::invite_by_hash(&self.db, &hash)).await?;
         let now = clock::now();
         let row = row.filter(|row| row.status == InviteStatus::Pending && now < row.expires_at).ok_or_else(gone)?;
         if row.email != email {
@@ -134,19 +130,6 @@ impl Control {
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| more).map(|row| row.id);
         Ok(MailList { rows, next })
-    }
-
-    /// The token is behind a `#`, which browsers send to nobody.
-    fn letter(&self, inviter: &str, organization: &str, role: Role, token: &Token) -> String {
-        let how = match self.front().address() {
-            Some(address) => format!("Open this address within 7 days:\n\n{address}/invite#{}", token.text()),
-            None => format!("Open the dashboard within 7 days and enter this invitation:\n\n{}", token.text()),
-        };
-        let role = role.as_str();
-        format!(
-            "{inviter} invites you to join {organization} as {role}.\n\n{how}\n\nLog in or sign up with the e-mail address that got this \
-             letter. If you did not expect it, do nothing.\n"
-        )
     }
 }
 

@@ -13,12 +13,19 @@ pub mod key_check;
 mod key_rules;
 pub mod keys;
 pub mod management_keys;
+pub mod log_in;
+mod letters;
 pub mod members;
 pub mod organizations;
+mod outbox;
+pub mod people;
+mod password_reset;
 pub mod projects;
 pub mod provider_keys;
 pub mod rights;
 pub mod sessions;
+pub mod sign_up;
+pub mod smtp;
 pub mod usage;
 
 pub(crate) mod areas;
@@ -26,6 +33,7 @@ pub(crate) mod ask;
 mod attempts;
 pub(crate) mod checks;
 mod console;
+mod email;
 pub(crate) mod idempotency;
 mod mail;
 mod password;
@@ -46,7 +54,9 @@ use tokio::sync::Semaphore;
 use crate::app::attempts::Attempts;
 use crate::app::front::Front;
 use crate::app::key_check::{KeyAnswer, KeyCheck};
+use crate::app::mail::Desk;
 use crate::app::password::Passwords;
+use crate::app::smtp::Smtp;
 
 /// What the control plane takes from the configuration.
 #[derive(Debug, Clone)]
@@ -63,6 +73,8 @@ pub struct Settings {
     pub master_key: Option<Arc<MasterKey>>,
     /// How provider keys are tested.
     pub key_check: KeyCheck,
+    /// The mail server; without it letters lie in the outbox for the operator.
+    pub smtp: Option<Smtp>,
     /// Where letters lie as files, too; without it they are in the database only.
     pub outbox: Option<PathBuf>,
     /// Provider keys may be sent over plain http: to providers on this machine.
@@ -82,6 +94,7 @@ impl Default for Settings {
             catalog: Arc::default(),
             master_key: None,
             key_check: KeyCheck::Fixed(KeyAnswer::Unreachable),
+            smtp: None,
             outbox: None,
             plain_providers: false,
         }
@@ -97,13 +110,14 @@ pub struct Control {
     passwords: Passwords,
     attempts: Attempts,
     key_tests: Semaphore,
+    desk: Desk,
 }
 
 impl Control {
     /// On stores that are open and migrated.
     pub fn new(db: Db, analytics: Analytics, settings: Settings) -> Self {
         let (passwords, attempts, key_tests) = (Passwords::new(), Attempts::default(), Semaphore::new(KEY_TESTS_MAX));
-        Self { db, analytics, settings, passwords, attempts, key_tests }
+        Self { db, analytics, settings, passwords, attempts, key_tests, desk: Desk::new() }
     }
 
     /// Where browsers reach this instance.

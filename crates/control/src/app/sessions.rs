@@ -43,6 +43,15 @@ impl Token {
     }
 }
 
+/// Limit: bytes of a token that is looked at.
+const TOKEN_BYTES_MAX: usize = 128;
+
+/// What is stored of a token that somebody presents; `None`: it is none of ours.
+pub(super) fn token_hash(token: &Secret<String>) -> Option<[u8; 32]> {
+    let text = token.expose().trim();
+    (!text.is_empty() && text.len() <= TOKEN_BYTES_MAX).then(|| key_hash(text))
+}
+
 /// Which older sessions stay when one begins.
 pub(super) fn kept(now: UnixMicros) -> SessionsKept {
     SessionsKept { created_after: now.plus_seconds(-LIFE_SECONDS), used_after: now.plus_seconds(-IDLE_SECONDS), count: SESSIONS_MAX }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use domain::Secret;
 use serde::{Deserialize, Serialize};
 use service::config::Signup;
@@ -13,16 +14,17 @@ use store::{MembershipRow, Role};
 use utoipa::ToSchema;
 
 use crate::app::Control;
-use crate::app::auth::{Opened, SessionView, SignUpNew, Visitor};
+use crate::app::auth::{Opened, SessionView, Visitor};
 use crate::app::caller::LoggedIn;
 use crate::app::sessions::ends_at;
+use crate::app::sign_up::{SignUpDone, SignUpNew};
 use crate::http::caller::Leaving;
 use crate::http::cookie;
 use crate::http::edge::Refused;
 use crate::http::input::{self, NoParams};
 use crate::http::output;
 
-type CookieHeader = [(HeaderName, HeaderValue); 1];
+pub(super) type CookieHeader = [(HeaderName, HeaderValue); 1];
 
 /// Who may make an account.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -56,6 +58,8 @@ pub(super) struct AuthSettingsOut {
     signup: SignupOut,
     /// Nobody has an account yet: whoever signs up now runs the instance, whatever `signup` says.
     first: bool,
+    /// A mail server brings letters. False: they lie in the outbox, and the operator passes them on.
+    mail: bool,
     /// False: passwords do not travel here, because others could listen to this address.
     log_in: bool,
     /// Of this instance.
@@ -69,7 +73,7 @@ pub(super) struct AuthSettingsOut {
 pub(super) struct SignUpIn {
     #[schema(example = "ada@example.com")]
     email: String,
-    /// 8 to 256 characters.
+    /// 8 to 256 characters, and none of the passwords that are guessed first.
     #[schema(value_type = String, format = Password, write_only)]
     password: Secret<String>,
     /// For display, 1 to 200 characters. Default: the address's first part.
@@ -103,6 +107,13 @@ pub(super) struct PasswordIn {
     /// 8 to 256 characters.
     #[schema(value_type = String, format = Password, write_only)]
     new_password: Secret<String>,
+}
+
+/// A letter is on its way, if the address may get one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LetterOut {
+    /// Always true: whether there is such an account is not said.
+    pub(super) letter: bool,
 }
 
 /// What a member may do in an organization.
@@ -157,6 +168,10 @@ pub(super) struct UserOut {
     name: String,
     /// Runs the instance.
     is_operator: bool,
+    /// Somebody proved to get the address's mail.
+    email_verified: bool,
+    /// Until then some things are refused, such as inviting people. False where no mail server brings letters.
+    must_verify_email: bool,
 }
 
 /// An organization that a person belongs to.
@@ -194,8 +209,8 @@ pub(super) struct AuthSessionOut {
     expires_at: String,
 }
 
-impl From<SessionView> for AuthSessionOut {
-    fn from(view: SessionView) -> Self {
+impl AuthSessionOut {
+    pub(super) fn of(view: SessionView, mail_is_sent: bool) -> Self {
         let caller = view.caller;
         Self {
             id: caller.session().to_string(),
@@ -204,6 +219,8 @@ impl From<SessionView> for AuthSessionOut {
                 email: caller.email().to_owned(),
                 name: caller.name().to_owned(),
                 is_operator: caller.is_operator(),
+                email_verified: caller.email_verified(),
+                must_verify_email: mail_is_sent && !caller.email_verified(),
             },
             organization_id: caller.organization().to_string(),
             organizations: view.memberships.into_iter().map(MembershipOut::from).collect(),
@@ -220,24 +237,34 @@ impl From<SessionView> for AuthSessionOut {
     responses((status = 200, description = "Who may come in, and how.", body = AuthSettingsOut)))]
 pub(super) async fn auth_settings(State(control): State<Arc<Control>>, _: NoParams) -> Result<Json<AuthSettingsOut>, Refused> {
     let door = control.door().await?;
-    Ok(Json(AuthSettingsOut { signup: door.signup.into(), first: door.first, log_in: door.log_in, version: env!("CARGO_PKG_VERSION") }))
+    Ok(Json(AuthSettingsOut { signup: door.signup.into(), first: door.first, mail: control.mail_is_sent(), log_in: door.log_in, version: env!("CARGO_PKG_VERSION") }))
 }
 
 /// Sign up
 ///
 /// Open to everybody, as far as the instance's `signup` setting allows. Makes a person, an organization and a project, and
 /// logs in: the answer sets the session's cookie. The first person of an instance runs it.
+///
+/// Where a mail server brings letters (`mail` of the door), nothing is made at first: a letter goes to the address, and its
+/// token makes the account (`/api/v1/auth/sign-up/confirm`). An address that has an account gets another letter and the same
+/// answer. Invitations and the first person need no such letter.
 #[utoipa::path(post, path = "/api/v1/auth/sign-up", tag = "Log-in", request_body = SignUpIn,
-    responses((status = 201, description = "Signed up and logged in.", body = AuthSessionOut)))]
+    responses((status = 201, description = "Signed up and logged in.", body = AuthSessionOut),
+        (status = 202, description = "A letter is on its way.", body = LetterOut)))]
 pub(super) async fn sign_up(
     visitor: Visitor,
     State(control): State<Arc<Control>>,
     _: NoParams,
     input::Json(body): input::Json<SignUpIn>,
-) -> Result<(StatusCode, CookieHeader, Json<AuthSessionOut>), Refused> {
+) -> Result<Response, Refused> {
     let new = SignUpNew { email: body.email, password: body.password, name: body.name, invite: body.invite };
-    let (cookie, session) = entered(&control, control.sign_up(&visitor, new).await?).await?;
-    Ok((StatusCode::CREATED, cookie, session))
+    match control.sign_up(&visitor, new).await? {
+        SignUpDone::In(opened) => {
+            let (cookie, session) = entered(&control, opened).await?;
+            Ok((StatusCode::CREATED, cookie, session).into_response())
+        }
+        SignUpDone::Letter => Ok((StatusCode::ACCEPTED, Json(LetterOut { letter: true })).into_response()),
+    }
 }
 
 /// Log in
@@ -275,7 +302,7 @@ pub(super) async fn log_out(
 #[utoipa::path(get, path = "/api/v1/auth/session", tag = "Log-in",
     responses((status = 200, description = "The person, and where they belong.", body = AuthSessionOut)))]
 pub(super) async fn session_get(who: LoggedIn, State(control): State<Arc<Control>>, _: NoParams) -> Result<Json<AuthSessionOut>, Refused> {
-    Ok(Json(control.session_view(who).await?.into()))
+    Ok(Json(AuthSessionOut::of(control.session_view(who).await?, control.mail_is_sent())))
 }
 
 /// Change the password
@@ -293,8 +320,8 @@ pub(super) async fn password_change(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn entered(control: &Control, opened: Opened) -> Result<(CookieHeader, Json<AuthSessionOut>), domain::Fault> {
+pub(super) async fn entered(control: &Control, opened: Opened) -> Result<(CookieHeader, Json<AuthSessionOut>), domain::Fault> {
     let cookie = cookie::set(control.front(), &opened.token)?;
     let view = control.session_view(opened.caller).await?;
-    Ok(([(SET_COOKIE, cookie)], Json(view.into())))
+    Ok(([(SET_COOKIE, cookie)], Json(AuthSessionOut::of(view, control.mail_is_sent()))))
 }

@@ -1,5 +1,6 @@
 //! `/api`: routes, and what is around all of them. Handlers parse, call `app` and render.
 
+mod account;
 mod audit;
 mod auth;
 mod call_out;
@@ -23,6 +24,7 @@ pub(crate) mod openapi;
 mod operator;
 mod organizations;
 mod output;
+mod people;
 mod projects;
 mod provider_keys;
 mod sessions;
@@ -63,10 +65,15 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
     let (router, document) = OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(auth::auth_settings))
         .routes(routes!(auth::sign_up))
+        .routes(routes!(account::sign_up_confirm))
         .routes(routes!(auth::log_in))
         .routes(routes!(auth::log_out))
         .routes(routes!(auth::session_get, organizations::session_switch))
         .routes(routes!(auth::password_change))
+        .routes(routes!(account::password_forgot))
+        .routes(routes!(account::password_reset))
+        .routes(routes!(account::email_verify))
+        .routes(routes!(account::email_resend))
         .routes(routes!(sessions::session_list, sessions::sessions_revoke))
         .routes(routes!(sessions::session_revoke))
         .routes(routes!(usage::usage_get))
@@ -96,6 +103,8 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(invites::invite_revoke))
         .routes(routes!(invites::invite_accept))
         .routes(routes!(operator::outbox_list))
+        .routes(routes!(people::people_list))
+        .routes(routes!(people::people_update))
         .routes(routes!(audit::audit_list))
         .routes(routes!(audit::audit_export))
         .split_for_parts();

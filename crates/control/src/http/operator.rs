@@ -20,7 +20,7 @@ const PAGE_USUAL: u32 = 50;
 /// Limit: letters on a page.
 const PAGE_MAX: u32 = 200;
 
-/// A letter that waits in the outbox.
+/// A letter.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct MailOut {
     #[schema(example = "mail_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
@@ -29,19 +29,32 @@ pub(super) struct MailOut {
     recipient: String,
     #[schema(example = "Invitation to Analytical Engines on llmg")]
     subject: String,
-    /// Plain text; it may hold a token that opens something.
+    /// Plain text; it may hold a token that opens something, as long as it does and no mail server brings letters. Empty: a mail
+    /// server took the letter.
     body: String,
+    /// What became of it: `waiting`, `sent`, `kept` (in the outbox, to be passed on), `failed` or `withdrawn` (what it would open
+    /// is over).
+    #[schema(example = "kept")]
+    status: &'static str,
+    /// How often it was tried to bring it away.
+    tries: u32,
+    /// Why the last try failed.
+    error: Option<String>,
     #[schema(example = "2026-11-20T12:34:56.789012Z")]
     created_at: String,
 }
 
-impl From<MailRow> for MailOut {
-    fn from(row: MailRow) -> Self {
+impl MailOut {
+    fn of(row: MailRow, secrets_shown: bool) -> Self {
+        let body = row.text(secrets_shown);
         Self {
             id: row.id.to_string(),
             recipient: row.recipient,
             subject: row.subject,
-            body: row.body,
+            body,
+            status: row.status.as_str(),
+            tries: row.tries,
+            error: row.error,
             created_at: output::time(row.created_at),
         }
     }
@@ -69,8 +82,8 @@ pub(super) struct OutboxQuery {
 
 /// The outbox
 ///
-/// For operators of the instance. This instance has no mail server: letters wait here, and as files in the folder `outbox` of
-/// the data folder, for the operator to pass on. The newest 1000 are kept.
+/// For operators of the instance. Without a mail server letters lie here, and as files in the folder `outbox` of the data
+/// folder, for the operator to pass on; with one it shows what waits, what went and what failed. The newest 1000 are kept.
 #[utoipa::path(get, path = "/api/v1/operator/outbox", tag = "Operator", params(OutboxQuery),
     responses((status = 200, description = "A page of letters.", body = OutboxOut)))]
 pub(super) async fn outbox_list(
@@ -83,5 +96,5 @@ pub(super) async fn outbox_list(
     let before = query.cursor.map(|text| text.parse::<MailId>().map_err(|_| wrong())).transpose()?;
     let list = control.mail_list(&who, before, limit).await?;
     let next_cursor = list.next.map(|id| id.to_string());
-    Ok(Json(OutboxOut { data: list.rows.into_iter().map(MailOut::from).collect(), next_cursor }))
+    Ok(Json(OutboxOut { data: list.rows.into_iter().map(|row| MailOut::of(row, !control.mail_is_sent())).collect(), next_cursor }))
 }

@@ -149,5 +149,5 @@ pub(super) async fn session_switch(
     let id = input::id::<OrganizationId>("organization_id", Some(&body.organization_id))?;
     let id = id.ok_or_else(|| invalid("organization_id", "`organization_id` is missing"))?;
     control.session_switch(&who, id).await?;
-    Ok(Json(control.session_view(who.showing(id)).await?.into()))
+    Ok(Json(AuthSessionOut::of(control.session_view(who.showing(id)).await?, control.mail_is_sent())))
 }

@@ -135,6 +135,7 @@ impl World {
             catalog: Arc::new(Catalog::builtin().unwrap()),
             master_key: Some(Arc::new(MasterKey::new(&[1; 32]).unwrap())),
             key_check: KeyCheck::Fixed(KeyAnswer::Status(200)),
+            smtp: None,
             outbox: None,
             plain_providers: false,
         };

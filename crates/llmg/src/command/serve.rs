@@ -79,8 +79,11 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
         metering: metering.as_ref().map(|(status, _)| status.clone()),
     });
     let at = listener.as_ref().map(|listener| listener.tcp.local_addr()).transpose().context("read the address")?;
-    let settings = front::control_settings(&config, master_key, catalog, at);
+    let settings = front::control_settings(&config, master_key, catalog, at)?;
     let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone(), settings));
+    if roles.control {
+        edge_stop.spawn(Arc::clone(&control).mail_run(edge_stop.clone()));
+    }
     let rest = rest(&config, roles, &ops, control);
     let mut servers = Vec::new();
     let proxies = Arc::new(config.trusted_proxies.clone());

@@ -25,6 +25,8 @@ fn new_sign_up(n: u128) -> SignUp {
             name: "Ada".to_owned(),
             password_hash: "$argon2id$".to_owned(),
             is_operator: false,
+            email_verified_at: None,
+            disabled_at: None,
             created_at: NOW,
         },
         home: SignUpHome::Own {
@@ -48,6 +50,7 @@ fn new_sign_up(n: u128) -> SignUp {
             },
         },
         session: NewSession { hash: [0x40 + u8::try_from(n).unwrap(); 32], now: NOW, id: session(0x40 + n), ..new_session(n, 0) },
+        pending: None,
         first_only: false,
         starter_credit: NanoUsd::from_usd(5),
         starter_transfer: transfer(n),
