@@ -68,8 +68,9 @@ impl Control {
             Some(_) => return Err(self.signup_closed()),
             None => None,
         };
-        let (first, restricted) = (self.door().await?.first, self.settings.signup != Signup::Open);
-        if restricted && invite.is_none() && !first {
+        let first = self.door().await?.first;
+        let first_only = self.settings.signup != Signup::Open && invite.is_none();
+        if first_only && !first {
             return Err(self.signup_closed());
         }
         let password_hash = self.passwords.hash(&new.password).await?;
@@ -80,7 +81,7 @@ impl Control {
             self.desk.put(Ask::SignUp { email, name, password_hash })?;
             return Ok(SignUpDone::Letter);
         }
-        let account = Account { email, name, password_hash, pending: None, invite, first_only: restricted };
+        let account = Account { email, name, password_hash, pending: None, invite, first_only };
         self.account_make(visitor, account).await.map(SignUpDone::In)
     }
 

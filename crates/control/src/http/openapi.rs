@@ -15,7 +15,16 @@ use crate::http::edge::Problem;
 const KEY: &str = "management_key";
 const SESSION: &str = "session";
 /// Routes without any proof of who asks.
-pub(crate) const OPEN: &[&str] = &["/api/v1/auth/settings", "/api/v1/auth/sign-up", "/api/v1/auth/log-in", "/api/v1/auth/log-out"];
+pub(crate) const OPEN: &[&str] = &[
+    "/api/v1/auth/settings",
+    "/api/v1/auth/sign-up",
+    "/api/v1/auth/sign-up/confirm",
+    "/api/v1/auth/log-in",
+    "/api/v1/auth/log-out",
+    "/api/v1/auth/password/forgot",
+    "/api/v1/auth/password/reset",
+    "/api/v1/auth/email/verify",
+];
 
 /// Whether a route is about a person and not about an organization: no management key opens it.
 pub(crate) fn is_personal(path: &str) -> bool {

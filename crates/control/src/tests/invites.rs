@@ -156,6 +156,7 @@ async fn a_letter_lies_in_the_outbox_folder() {
     let mut ada = Browser::default();
     ada.sign_up(&world, "ada@example.com").await;
     let (_, token) = invited(&world, &mut ada, "bob@example.com", "viewer").await;
+    world.letter("bob@example.com").await;
     let file = std::fs::read_dir(&outbox).unwrap().next().unwrap().unwrap().path();
     let letter = std::fs::read_to_string(file).unwrap();
     assert!(

@@ -41,6 +41,8 @@ enum Thing {
     Invite,
     ManagementKey,
     Member,
+    /// Of the whole instance.
+    Person,
     Project,
     ProviderKey,
     Session,
@@ -55,10 +57,15 @@ type Line = (&'static str, &'static str, Needs, Thing, Option<fn(u32) -> Value>,
 const LINES: &[Line] = &[
     ("GET", "/api/v1/auth/settings", Needs::Nobody, Thing::Nothing, None, 200),
     ("POST", "/api/v1/auth/sign-up", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/sign-up/confirm", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
     ("POST", "/api/v1/auth/log-in", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
     ("POST", "/api/v1/auth/log-out", Needs::Nobody, Thing::Nothing, None, 204),
     ("GET", "/api/v1/auth/session", Needs::Person, Thing::Nothing, None, 200),
     ("POST", "/api/v1/auth/password", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/password/forgot", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/password/reset", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/email/verify", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/email/resend", Needs::Person, Thing::Nothing, None, 204),
     ("GET", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
     ("DELETE", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
     ("DELETE", "/api/v1/auth/sessions/{id}", Needs::Person, Thing::Session, None, 204),
@@ -118,6 +125,8 @@ const LINES: &[Line] = &[
     ("DELETE", "/api/v1/invites/{id}", Needs::Admin, Thing::Invite, None, 200),
     ("POST", "/api/v1/auth/invites/accept", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
     ("GET", "/api/v1/operator/outbox", Needs::Operator, Thing::Nothing, None, 200),
+    ("GET", "/api/v1/operator/people", Needs::Operator, Thing::Nothing, None, 200),
+    ("PATCH", "/api/v1/operator/people/{id}", Needs::Operator, Thing::Person, Some(|_| json!({"disabled": true})), 200),
     ("GET", "/api/v1/audit", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/audit/export", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/projects", Needs::Member, Thing::Nothing, None, 200),
@@ -140,6 +149,8 @@ fn wanted(&(_, path, needs, thing, _, let_in): &Line, caller: Caller, whose: Who
         Caller::Anonymous => return (401, Some("missing_api_key"), "log in"),
         Caller::ApiKey => return (401, Some("invalid_api_key"), "no management key"),
         Caller::ExpiredKey => return (401, Some("expired_api_key"), "expired"),
+        Caller::Disabled => return (401, Some("session_ended"), "has ended"),
+        Caller::DisabledKey => return (403, Some("permission_denied"), "switched off"),
         Caller::RemovedKey => return (403, Some("permission_denied"), "left the organization"),
         Caller::ManagementKey | Caller::ScopedKey if personal => return (403, Some("permission_denied"), "a management key is nobody"),
         // It is no organization of theirs any more.
@@ -177,6 +188,8 @@ fn wanted(&(_, path, needs, thing, _, let_in): &Line, caller: Caller, whose: Who
     let sees = match whose {
         Whose::Own => true,
         Whose::OtherProject => caller != Caller::Limited,
+        // Operators see everybody.
+        Whose::OtherOrganization if thing == Thing::Person => true,
         Whose::OtherOrganization | Whose::Deleted | Whose::Random => named && personal,
     };
     if sees { (let_in, None, "") } else { (404, Some("not_found"), "no such") }
@@ -246,7 +259,9 @@ async fn ids_of_others_are_looked_up_like_ids_of_nobody() {
         }
         let caller = if needs == Needs::Operator { Caller::Operator } else { Caller::Role(Role::Owner) };
         let mut seen = Vec::new();
-        for whose in [Whose::Random, Whose::OtherOrganization, Whose::Deleted] {
+        // A person is of the whole instance: nobody's id is another's.
+        let others = if thing == Thing::Person { Whose::Deleted } else { Whose::OtherOrganization };
+        for whose in [Whose::Random, others, Whose::Deleted] {
             let id = cast.thing(thing, caller, whose).await;
             let mut browser = cast.browser(caller).await;
             let body = body.map(|body| body(cast.next()));

@@ -1,5 +1,6 @@
 //! The router on real stores in a folder of its own for each test.
 
+mod accounts;
 mod audit;
 mod auth;
 mod bootstrap;
@@ -14,6 +15,7 @@ mod matrix;
 mod member_projects;
 mod members;
 mod once;
+mod people;
 mod projects;
 mod provider_keys;
 mod refusals;

@@ -32,6 +32,7 @@ pub const HOUR: i64 = 3_600_000_000;
 pub struct World {
     pub db: Db,
     pub analytics: Analytics,
+    pub control: Arc<Control>,
     router: Router,
     url: String,
     /// The first organization's: its owner is the operator.
@@ -141,7 +142,7 @@ impl World {
         };
         change(&mut settings);
         let control = Arc::new(Control::new(db.clone(), analytics.clone(), settings));
-        Self { router: router(control), db, analytics, url, first: Tenant::new(1), folder }
+        Self { router: router(Arc::clone(&control)), control, db, analytics, url, first: Tenant::new(1), folder }
     }
 
     /// With one organization that has 5 USD.
@@ -188,6 +189,19 @@ impl World {
         store::management_key_create(&self.db, &tenant.scope(), &tenant.new_management_key(), &author(DAY)).await.unwrap();
         store::api_key_create(&self.db, &tenant.scope(), &tenant.new_api_key(), &author(DAY)).await.unwrap();
         tenant
+    }
+
+    /// Does what waits, and answers the newest letter to an address.
+    pub async fn letter(&self, to: &str) -> store::MailRow {
+        self.control.mail_round().await;
+        let rows = store::mail_list(&self.db, None, 200).await.unwrap();
+        rows.into_iter().find(|row| row.recipient == to).unwrap_or_else(|| panic!("no letter to {to}"))
+    }
+
+    /// How many letters there are.
+    pub async fn letters(&self) -> usize {
+        self.control.mail_round().await;
+        store::mail_list(&self.db, None, 200).await.unwrap().len()
     }
 
     /// What no function of the store does (yet).

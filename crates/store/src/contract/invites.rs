@@ -8,18 +8,19 @@ use crate::contract::members::join;
 use crate::contract::people::new_session;
 use crate::contract::world::{NOW, author, funded, organization, other_organization, scope, user};
 use crate::{
-    AuditAction, AuditFilter, Author, Db, InviteStatus, MailRow, NewInvite, NewSession, PersonRow, Role, SignUp, SignUpHome, SignedUp,
+    AuditAction, AuditFilter, Author, Db, InviteStatus, NewInvite, NewMail, NewSession, PersonRow, Role, SECRET_MARK, SignUp, SignUpHome, SignedUp,
     StoreError, audit_list, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke, mail_list, member_get, sign_up,
 };
 
 const END: UnixMicros = NOW.plus_seconds(600);
 
 fn invite(n: u8, email: &str) -> NewInvite {
-    let mail = MailRow {
+    let mail = NewMail {
         id: MailId::from_uuid(Uuid::from_u128(n.into())),
         recipient: email.to_owned(),
         subject: "Come".to_owned(),
-        body: "token".to_owned(),
+        body: format!("token {SECRET_MARK}"),
+        secret: Some(("secret".to_owned(), END)),
         created_at: NOW,
     };
     let (id, role) = (InviteId::from_uuid(Uuid::from_u128(n.into())), Role::Developer);
@@ -101,8 +102,11 @@ pub async fn the_invited_sign_up_into_the_organization(db: Db) {
             name: String::new(),
             password_hash: "$argon2id$".to_owned(),
             is_operator: false,
+            email_verified_at: None,
+            disabled_at: None,
             created_at: NOW,
         },
+        pending: None,
         home: SignUpHome::Invited(invite(5, "").id),
         session: NewSession { organization: organization(1), ..new_session(n, 9) },
         first_only: false,

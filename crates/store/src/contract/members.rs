@@ -22,6 +22,8 @@ pub async fn join(db: &Db, n: u128, role: Role) {
         name: String::new(),
         password_hash: "$argon2id$".to_owned(),
         is_operator: false,
+            email_verified_at: None,
+            disabled_at: None,
         created_at: NOW,
     };
     crate::person::person_insert(&mut tx, &person).await.unwrap();

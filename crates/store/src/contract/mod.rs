@@ -1,6 +1,7 @@
 //! What every backend must do. Each test takes an empty, migrated [`Db`](crate::Db); the macro at the end runs all of
 //! them on each backend.
 
+mod accounts;
 mod audit;
 mod directory;
 mod epochs;
@@ -36,6 +37,12 @@ macro_rules! contract {
 }
 
 contract! {
+    accounts:
+        a_letter_is_taken_by_one_and_its_end_is_noted
+        a_secret_is_blanked_when_it_opens_nothing_any_more
+        a_letters_token_works_once_and_in_time
+        an_account_waits_for_its_token
+        an_operator_switches_people_off_but_not_the_last_operator;
     audit:
         a_change_leaves_one_line
         a_change_that_fails_leaves_none

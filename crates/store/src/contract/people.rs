@@ -17,7 +17,7 @@ fn session(n: u128) -> SessionId {
     SessionId::from_uuid(Uuid::from_u128(0x1100 + n))
 }
 
-fn new_sign_up(n: u128) -> SignUp {
+pub fn new_sign_up(n: u128) -> SignUp {
     SignUp {
         person: PersonRow {
             id: user(n),

@@ -9,7 +9,7 @@ use domain::{ApiKeyId, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId
 use parking_lot::Mutex;
 use seal::MasterKey;
 use store::{
-    DataKeyRow, MailRow, NewApiKey, NewInvite, NewManagementKey, NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept,
+    DataKeyRow, NewApiKey, NewInvite, NewMail, NewManagementKey, NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept,
 };
 use uuid::Uuid;
 
@@ -37,6 +37,10 @@ pub(super) enum Caller {
     ExpiredKey,
     /// Of somebody who was removed from the first organization.
     RemovedKey,
+    /// A member of the first organization whom the operator switched off, with a session that is there still.
+    Disabled,
+    /// Of the same.
+    DisabledKey,
     /// An `llmg_` key of the first organization, which opens nothing here.
     ApiKey,
     /// Owner of the other organization, with a session.
@@ -57,6 +61,8 @@ pub(super) const CALLERS: &[Caller] = &[
     Caller::ScopedKey,
     Caller::ExpiredKey,
     Caller::RemovedKey,
+    Caller::Disabled,
+    Caller::DisabledKey,
     Caller::ApiKey,
     Caller::OtherOrganization,
 ];
@@ -107,7 +113,7 @@ impl Cast {
         let (ours, theirs) = (world.tenant(2, Role::Owner).await, world.tenant(3, Role::Owner).await);
         let mut cast = Self { world, ours, theirs, elsewhere: BTreeMap::new(), spare: Mutex::default(), count: AtomicU32::new(1_000) };
         for (n, role) in
-            [(0, Role::Viewer), (1, Role::Billing), (2, Role::Developer), (3, Role::Admin), (4, Role::Developer), (5, Role::Owner)]
+            [(0, Role::Viewer), (1, Role::Billing), (2, Role::Developer), (3, Role::Admin), (4, Role::Developer), (5, Role::Owner), (6, Role::Owner)]
         {
             cast.join(person(n), role).await;
         }
@@ -124,6 +130,9 @@ impl Cast {
         }
         cast.make_management_keys().await;
         cast.world.sql(&format!("DELETE FROM member WHERE person_id = '{}'", person(REMOVED))).await;
+        cast.disable(person(DISABLED)).await;
+        // Whoever has a proven address gets no letter, however often they ask for it.
+        cast.world.sql(&format!("UPDATE person SET email_verified_at_us = {DAY}")).await;
         cast
     }
 
@@ -140,6 +149,7 @@ impl Cast {
             (SCOPED, self.ours.user, Some(vec!["api-keys:write".to_owned()]), None),
             (EXPIRED, self.ours.user, None, Some(UnixMicros(DAY))),
             (OF_REMOVED, person(REMOVED), None, None),
+            (OF_DISABLED, person(DISABLED), None, None),
         ] {
             let (id, hash) = (ManagementKeyId::from_uuid(self.uuid()), hash(&management_key(n)));
             let key = NewManagementKey { id, hash, scopes, expires_at, created_by, ..self.ours.new_management_key() };
@@ -173,11 +183,11 @@ impl Cast {
             Caller::Role(Role::Admin) => Some(person(3)),
             Caller::Limited => Some(person(LIMITED)),
             Caller::Removed => Some(person(REMOVED)),
+            Caller::Disabled => Some(person(DISABLED)),
             Caller::Operator => Some(self.world.first.user),
             Caller::OtherOrganization => Some(self.theirs.user),
-            Caller::Anonymous | Caller::ManagementKey | Caller::ScopedKey | Caller::ExpiredKey | Caller::RemovedKey | Caller::ApiKey => {
-                None
-            }
+            Caller::Anonymous | Caller::ApiKey => None,
+            Caller::ManagementKey | Caller::ScopedKey | Caller::ExpiredKey | Caller::RemovedKey | Caller::DisabledKey => None,
         }
     }
 
@@ -188,6 +198,7 @@ impl Cast {
             Caller::ScopedKey => Some(management_key(SCOPED)),
             Caller::ExpiredKey => Some(management_key(EXPIRED)),
             Caller::RemovedKey => Some(management_key(OF_REMOVED)),
+            Caller::DisabledKey => Some(management_key(OF_DISABLED)),
             _ => None,
         }
     }
@@ -208,8 +219,17 @@ impl Cast {
         let (address, user_agent, now) = (String::new(), String::new(), service::clock::now());
         let session = NewSession { id, person, organization, hash: hash(token), address, user_agent, now };
         let all = SessionsKept { created_after: UnixMicros(0), used_after: UnixMicros(0), count: u32::MAX };
+        // Whoever is disabled gets no session: this one is from before.
+        self.world.sql(&format!("UPDATE person SET disabled_at_us = NULL WHERE id = '{person}'")).await;
         store::session_create(&self.world.db, &session, all, &author(DAY)).await.unwrap();
+        if Some(person) == self.user(Caller::Disabled) {
+            self.disable(person).await;
+        }
         id
+    }
+
+    async fn disable(&self, person: UserId) {
+        self.world.sql(&format!("UPDATE person SET disabled_at_us = {DAY} WHERE id = '{person}'")).await;
     }
 
     /// The id of a thing, or of nothing. Who uses a thing up says so with [`Cast::used`].
@@ -252,7 +272,7 @@ impl Cast {
             Thing::ProviderKey => ProviderKeyId::from_uuid(id).to_string(),
             Thing::Invite => InviteId::from_uuid(id).to_string(),
             Thing::ManagementKey => ManagementKeyId::from_uuid(id).to_string(),
-            Thing::Member => UserId::from_uuid(id).to_string(),
+            Thing::Member | Thing::Person => UserId::from_uuid(id).to_string(),
             Thing::Session => SessionId::from_uuid(id).to_string(),
         }
     }
@@ -266,7 +286,7 @@ impl Cast {
             Thing::ProviderKey => self.provider_key(tenant).await.to_string(),
             Thing::Invite => self.invite(tenant).await.to_string(),
             Thing::ManagementKey => self.management_key(tenant).await.to_string(),
-            Thing::Member => self.member(tenant).await.to_string(),
+            Thing::Member | Thing::Person => self.member(tenant).await.to_string(),
             Thing::Session => self.session(person, tenant.organization, &format!("spare-{}", self.next())).await.to_string(),
         }
     }
@@ -295,7 +315,7 @@ impl Cast {
         let (id, n) = (InviteId::from_uuid(self.uuid()), self.next());
         let email = format!("invited{n}@example.com");
         let (subject, body, created_at) = (String::new(), String::new(), UnixMicros(DAY));
-        let mail = MailRow { id: MailId::from_uuid(self.uuid()), recipient: email.clone(), subject, body, created_at };
+        let mail = NewMail { id: MailId::from_uuid(self.uuid()), recipient: email.clone(), subject, body, secret: None, created_at };
         let (hash, expires_at) = (hash(&email), service::clock::now().plus_seconds(60));
         let new = NewInvite { id, email, role: Role::Viewer, hash, invited_by: tenant.user, expires_at, mail };
         store::invite_create(&self.world.db, &tenant.scope(), &new, &author(DAY)).await.unwrap();
@@ -347,6 +367,12 @@ impl Cast {
                 self.world.sql(&format!("DELETE FROM member WHERE person_id = '{id}'")).await;
                 return id;
             }
+            Thing::Person => {
+                let id = self.member(tenant).await.to_string();
+                self.world.sql(&format!("DELETE FROM member WHERE person_id = '{id}'")).await;
+                self.world.sql(&format!("DELETE FROM person WHERE id = '{id}'")).await;
+                return id;
+            }
             Thing::Call => {
                 let id = self.call(tenant).await;
                 let id = id.to_string();
@@ -383,10 +409,12 @@ impl Cast {
 /// Numbers of [`person`].
 const LIMITED: u8 = 4;
 const REMOVED: u8 = 5;
+const DISABLED: u8 = 6;
 /// Numbers of [`management_key`].
 const SCOPED: u8 = 101;
 const EXPIRED: u8 = 102;
 const OF_REMOVED: u8 = 103;
+const OF_DISABLED: u8 = 104;
 
 fn person(n: u8) -> UserId {
     UserId::from_uuid(Uuid::from_u128((10 << 64) + u128::from(n)))
