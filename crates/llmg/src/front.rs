@@ -30,7 +30,8 @@ pub(crate) fn control_settings(
     }
     let smtp = match (&config.smtp_url, &config.mail_from) {
         (Some(url), Some(from)) => {
-            let wrong = |(field, reason): (&'static str, &'static str)| ConfigError::new("settings", field, reason, "see docs/configuration.md");
+            let wrong =
+                |(field, reason): (&'static str, &'static str)| ConfigError::new("settings", field, reason, "see docs/configuration.md");
             Some(Smtp::new(url, from).map_err(wrong)?)
         }
         _ => None,

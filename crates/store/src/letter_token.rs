@@ -96,11 +96,8 @@ pub async fn password_reset(db: &Db, hash: &[u8; 32], password_hash: &str, autho
         .act("change a password")?;
     email_verified(&mut tx, person, author.at).await?;
     letter_tokens_end(&mut tx, person, None).await?;
-    let ended = sqlx::query("DELETE FROM session WHERE person_id = $1")
-        .bind(person.to_string())
-        .execute(&mut *tx)
-        .await
-        .act("end all sessions")?;
+    let ended =
+        sqlx::query("DELETE FROM session WHERE person_id = $1").bind(person.to_string()).execute(&mut *tx).await.act("end all sessions")?;
     let after = json!({ "sessions_ended": ended.rows_affected() });
     let audit = person_audit(&mut tx, person, AuditAction::PasswordReset, after).await?;
     commit(tx, "reset a password", trail(author, audit.as_ref())).await
@@ -115,12 +112,7 @@ pub(crate) const fn trail<'a>(author: &'a Author, audit: Option<&'a NewAudit>) -
 }
 
 /// A line about a person, for the organization that they have belonged to longest.
-pub(crate) async fn person_audit(
-    tx: &mut Tx,
-    person: UserId,
-    action: AuditAction,
-    after: Value,
-) -> Result<Option<NewAudit>, StoreError> {
+pub(crate) async fn person_audit(tx: &mut Tx, person: UserId, action: AuditAction, after: Value) -> Result<Option<NewAudit>, StoreError> {
     let home: Option<OrganizationId> = person_home(tx, person).await?;
     let subject = (SubjectKind::Person, person.to_string());
     Ok(home.map(|organization| NewAudit { organization, action, subject, before: Value::Null, after }))

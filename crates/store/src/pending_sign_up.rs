@@ -70,13 +70,12 @@ pub async fn mail_send(db: &Db, mail: &NewMail) -> Result<(), StoreError> {
 
 /// The account that waits for a token with this SHA-256.
 pub async fn pending_sign_up_get(db: &Db, hash: &[u8; 32], now: UnixMicros) -> Result<Option<PendingSignUpRow>, StoreError> {
-    let row =
-        sqlx::query("SELECT email, name, password_hash, expires_at_us FROM pending_sign_up WHERE hash = $1 AND expires_at_us > $2")
-            .bind(hash.to_vec())
-            .bind(now.0)
-            .fetch_optional(db.read())
-            .await
-            .act("read an account that waits")?;
+    let row = sqlx::query("SELECT email, name, password_hash, expires_at_us FROM pending_sign_up WHERE hash = $1 AND expires_at_us > $2")
+        .bind(hash.to_vec())
+        .bind(now.0)
+        .fetch_optional(db.read())
+        .await
+        .act("read an account that waits")?;
     row.as_ref().map(pending_row).transpose()
 }
 

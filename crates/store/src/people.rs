@@ -8,6 +8,7 @@ use crate::audit::{Author, NewAudit, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::letter_token::letter_tokens_end;
+use crate::page::Page;
 use crate::person::email_stored;
 use crate::row::Columns;
 use crate::words::{AuditAction, SubjectKind};
@@ -54,16 +55,16 @@ pub struct PeopleUpdate {
 }
 
 /// People whose address holds a text, newest first, older than one.
-pub async fn people_list(db: &Db, search: &str, before: Option<UserId>, limit: u32) -> Result<Vec<PeopleRow>, StoreError> {
+pub async fn people_list(db: &Db, search: Option<&str>, page: Page<UserId>) -> Result<Vec<PeopleRow>, StoreError> {
     let rows = sqlx::query(
         "SELECT p.id, p.email, p.name, p.is_operator, p.email_verified_at_us, p.disabled_at_us, p.created_at_us, \
          (SELECT COUNT(*) FROM member m WHERE m.person_id = p.id) AS organizations, \
          (SELECT MAX(s.last_used_at_us) FROM session s WHERE s.person_id = p.id) AS used_at_us \
-         FROM person p WHERE ($1 = '' OR p.id < $1) AND ($2 = '%%' OR p.email LIKE $2 ESCAPE '\\') ORDER BY p.id DESC LIMIT $3",
+         FROM person p WHERE ($1 = '' OR p.id < $1) AND p.email LIKE $2 ESCAPE '\\' ORDER BY p.id DESC LIMIT $3",
     )
-    .bind(before.map(|id| id.to_string()).unwrap_or_default())
-    .bind(format!("%{}%", like(&email_stored(search))))
-    .bind(i64::from(limit))
+    .bind(page.after.map(|id| id.to_string()).unwrap_or_default())
+    .bind(search.map_or_else(|| "%".to_owned(), |text| format!("%{}%", like(&email_stored(text)))))
+    .bind(i64::from(page.limit))
     .fetch_all(db.read())
     .await
     .act("list people")?;

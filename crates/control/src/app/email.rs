@@ -26,7 +26,8 @@ impl Control {
         if !self.mail_is_sent() || person.email_verified_at.is_some() {
             return Ok(());
         }
-        let say = "verify your e-mail address first: open the address in the letter that you got, or ask for another one on your account page";
+        let say =
+            "verify your e-mail address first: open the address in the letter that you got, or ask for another one on your account page";
         Err(Fault::new(Code::PermissionDenied, say))
     }
 

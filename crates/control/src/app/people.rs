@@ -2,32 +2,20 @@
 
 use domain::{Code, Fault, UserId};
 use service::clock;
-use store::{PeopleChange, PeopleRow, PeopleUpdate};
+use store::{Page, PeopleChange, PeopleRow, PeopleUpdate};
 
 use crate::app::caller::Operator;
+use crate::app::page::{Listed, one_more};
 use crate::app::{Control, ask};
 
 /// Limit: characters of what is searched for.
 pub(crate) const SEARCH_CHARS_MAX: usize = 254;
 
-/// A page of people, newest first.
-#[derive(Debug, Clone)]
-pub struct PeopleList {
-    /// The people.
-    pub rows: Vec<PeopleRow>,
-    /// The person that the next page is older than, if there is one.
-    pub next: Option<UserId>,
-}
-
 impl Control {
     /// A page of people whose address holds a text.
-    pub async fn people_list(&self, _: &Operator, search: &str, before: Option<UserId>, limit: u32) -> Result<PeopleList, Fault> {
-        let asked = store::people_list(&self.db, search, before, limit.saturating_add(1));
-        let mut rows = ask::store(Code::DirectoryUnavailable, asked).await?;
-        let more = u32::try_from(rows.len()).unwrap_or(u32::MAX) > limit;
-        rows.truncate(limit as usize);
-        let next = rows.last().filter(|_| more).map(|row| row.id);
-        Ok(PeopleList { rows, next })
+    pub async fn people_list(&self, _: &Operator, search: Option<&str>, page: Page<UserId>) -> Result<Listed<PeopleRow, UserId>, Fault> {
+        let rows = ask::store(Code::DirectoryUnavailable, store::people_list(&self.db, search, one_more(page))).await?;
+        Ok(Listed::cut(rows, page.limit, |row| row.id))
     }
 
     /// Switches a person off or on, or names or unnames an operator. Whoever is switched off has no session from then on, and

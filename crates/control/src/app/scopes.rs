@@ -93,8 +93,8 @@ impl Scopes {
 /// What the routes of an area ask for at least.
 pub(crate) const fn need(area: Area, access: Access) -> Need {
     match (area, access) {
-        (Area::Operator, Access::Read) | (Area::Credits, Access::Write) => Need::Operator,
-        (Area::Operator | Area::Usage | Area::Calls | Area::Audit, Access::Write) => Need::Nothing,
+        (Area::Operator, _) | (Area::Credits, Access::Write) => Need::Operator,
+        (Area::Usage | Area::Calls | Area::Audit, Access::Write) => Need::Nothing,
         (Area::ApiKeys, Access::Write) => Need::Right(Right::Develop),
         (Area::Invites | Area::ManagementKeys | Area::Audit, Access::Read)
         | (

@@ -95,7 +95,9 @@ impl Control {
         let pending = ask::store(Code::DirectoryUnavailable, pending).await?.ok_or_else(token_gone)?;
         let taken = self.attempts.take(visitor.address, &pending.email, Instant::now())?;
         if !self.passwords.verify(password, &pending.password_hash).await? {
-            return Err(Fault::new(Code::InvalidCredentials, "this is not the password that this account was asked for with").param("password"));
+            return Err(
+                Fault::new(Code::InvalidCredentials, "this is not the password that this account was asked for with").param("password")
+            );
         }
         self.attempts.give_back(taken, Instant::now());
         let (email, name, password_hash) = (pending.email, pending.name, pending.password_hash);

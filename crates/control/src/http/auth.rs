@@ -237,7 +237,13 @@ impl AuthSessionOut {
     responses((status = 200, description = "Who may come in, and how.", body = AuthSettingsOut)))]
 pub(super) async fn auth_settings(State(control): State<Arc<Control>>, _: NoParams) -> Result<Json<AuthSettingsOut>, Refused> {
     let door = control.door().await?;
-    Ok(Json(AuthSettingsOut { signup: door.signup.into(), first: door.first, mail: control.mail_is_sent(), log_in: door.log_in, version: env!("CARGO_PKG_VERSION") }))
+    Ok(Json(AuthSettingsOut {
+        signup: door.signup.into(),
+        first: door.first,
+        mail: control.mail_is_sent(),
+        log_in: door.log_in,
+        version: env!("CARGO_PKG_VERSION"),
+    }))
 }
 
 /// Sign up

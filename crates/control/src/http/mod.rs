@@ -24,6 +24,7 @@ pub(crate) mod openapi;
 mod operator;
 mod organizations;
 mod output;
+mod page;
 mod people;
 mod projects;
 mod provider_keys;

@@ -16,10 +16,7 @@ use crate::app::people::SEARCH_CHARS_MAX;
 use crate::http::edge::Refused;
 use crate::http::input::{self, Id, NoParams, Params};
 use crate::http::output;
-
-const PAGE_USUAL: u32 = 50;
-/// Limit: people on a page.
-const PAGE_MAX: u32 = 200;
+use crate::http::page;
 
 /// Somebody with an account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,6 +66,8 @@ impl From<PeopleRow> for PersonOut {
 pub(super) struct PeopleOut {
     /// Newest first.
     data: Vec<PersonOut>,
+    /// Whether another page follows.
+    has_more: bool,
     /// Where the next page begins; null on the last.
     next_cursor: Option<String>,
 }
@@ -79,7 +78,7 @@ pub(super) struct PeopleOut {
 pub(super) struct PeopleQuery {
     /// A part of the e-mail address, 1 to 254 characters; no character has a special meaning.
     search: Option<String>,
-    /// People on a page, 1 to 200. Default: 50.
+    /// Rows on a page, 1 to 200. Default: 50.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -96,16 +95,14 @@ pub(super) async fn people_list(
     State(control): State<Arc<Control>>,
     Params(query): Params<PeopleQuery>,
 ) -> Result<Json<PeopleOut>, Refused> {
-    let limit = input::limit(query.limit, PAGE_USUAL, PAGE_MAX)?;
-    let search = query.search.unwrap_or_default();
-    if search.chars().count() > SEARCH_CHARS_MAX || search.chars().any(char::is_control) {
-        return Err(invalid("search", format!("`search` must have 1 to {SEARCH_CHARS_MAX} characters of an e-mail address")).into());
+    let most = SEARCH_CHARS_MAX;
+    if query.search.as_ref().is_some_and(|text| text.trim().is_empty() || text.chars().count() > most || text.chars().any(char::is_control))
+    {
+        return Err(invalid("search", format!("`search` must have 1 to {most} characters of an e-mail address")).into());
     }
-    let wrong = || invalid("cursor", "`cursor` must be the `next_cursor` of a page");
-    let before = query.cursor.map(|text| text.parse::<UserId>().map_err(|_| wrong())).transpose()?;
-    let list = control.people_list(&who, &search, before, limit).await?;
-    let next_cursor = list.next.map(|id| id.to_string());
-    Ok(Json(PeopleOut { data: list.rows.into_iter().map(PersonOut::from).collect(), next_cursor }))
+    let list = control.people_list(&who, query.search.as_deref(), page::page(query.limit, query.cursor.as_deref())?).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(PeopleOut { data: list.rows.into_iter().map(PersonOut::from).collect(), has_more, next_cursor }))
 }
 
 /// What changes; what is left out stays.

@@ -8,8 +8,9 @@ use crate::contract::members::join;
 use crate::contract::people::new_session;
 use crate::contract::world::{NOW, author, funded, organization, other_organization, scope, user};
 use crate::{
-    AuditAction, AuditFilter, Author, Db, InviteStatus, NewInvite, NewMail, NewSession, PersonRow, Role, SECRET_MARK, SignUp, SignUpHome, SignedUp,
-    StoreError, audit_list, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke, mail_list, member_get, sign_up,
+    AuditAction, AuditFilter, Author, Db, InviteStatus, NewInvite, NewMail, NewSession, PersonRow, Role, SECRET_MARK, SignUp, SignUpHome,
+    SignedUp, StoreError, audit_list, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke, mail_list, member_get,
+    sign_up,
 };
 
 const END: UnixMicros = NOW.plus_seconds(600);

@@ -112,9 +112,15 @@ impl Cast {
         let world = World::start().await;
         let (ours, theirs) = (world.tenant(2, Role::Owner).await, world.tenant(3, Role::Owner).await);
         let mut cast = Self { world, ours, theirs, elsewhere: BTreeMap::new(), spare: Mutex::default(), count: AtomicU32::new(1_000) };
-        for (n, role) in
-            [(0, Role::Viewer), (1, Role::Billing), (2, Role::Developer), (3, Role::Admin), (4, Role::Developer), (5, Role::Owner), (6, Role::Owner)]
-        {
+        for (n, role) in [
+            (0, Role::Viewer),
+            (1, Role::Billing),
+            (2, Role::Developer),
+            (3, Role::Admin),
+            (4, Role::Developer),
+            (5, Role::Owner),
+            (6, Role::Owner),
+        ] {
             cast.join(person(n), role).await;
         }
         let (organization, limited, project) = (cast.ours.organization, person(LIMITED), cast.ours.project);
