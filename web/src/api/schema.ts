@@ -116,6 +116,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/email/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send the letter again
+         * @description Another letter to verify the person's own address; the one before stops working. Does nothing when it is verified.
+         */
+        post: operations["email_resend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/email/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify an e-mail address
+         * @description Open to everybody: the token proves who gets the address's mail. It works once, for 24 hours.
+         */
+        post: operations["email_verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/invites/accept": {
         parameters: {
             query?: never;
@@ -191,6 +231,48 @@ export interface paths {
          * @description All other sessions of the person end.
          */
         post: operations["password_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a password reset
+         * @description Open to everybody. A letter goes to the address if it has an account; the answer is the same if not. Without a mail server
+         *     the operator passes the letter on.
+         */
+        post: operations["password_forgot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset a password
+         * @description Open to everybody: the token of the letter proves who asks. It works once, for an hour. All sessions of the person end, and
+         *     a second factor is still asked for at the next log-in.
+         */
+        post: operations["password_reset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -292,8 +374,32 @@ export interface paths {
          * Sign up
          * @description Open to everybody, as far as the instance's `signup` setting allows. Makes a person, an organization and a project, and
          *     logs in: the answer sets the session's cookie. The first person of an instance runs it.
+         *
+         *     Where a mail server brings letters (`mail` of the door), nothing is made at first: a letter goes to the address, and its
+         *     token makes the account (`/api/v1/auth/sign-up/confirm`). An address that has an account gets another letter and the same
+         *     answer. Invitations and the first person need no such letter.
          */
         post: operations["sign_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sign-up/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm an account
+         * @description Open to everybody. Makes the account that a letter's token stands for, and logs in: the answer sets the session's cookie.
+         */
+        post: operations["sign_up_confirm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -541,8 +647,8 @@ export interface paths {
         };
         /**
          * The outbox
-         * @description For operators of the instance. This instance has no mail server: letters wait here, and as files in the folder `outbox` of
-         *     the data folder, for the operator to pass on. The newest 1000 are kept.
+         * @description For operators of the instance. Without a mail server letters lie here, and as files in the folder `outbox` of the data
+         *     folder, for the operator to pass on; with one it shows what waits, what went and what failed. The newest 1000 are kept.
          */
         get: operations["outbox_list"];
         put?: never;
@@ -551,6 +657,46 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * People
+         * @description For operators of the instance: everybody who has an account.
+         */
+        get: operations["people_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a person
+         * @description For operators of the instance. An instance keeps an operator who can log in: the last one is refused with 409.
+         */
+        patch: operations["people_update"];
         trace?: never;
     };
     "/api/v1/organization": {
@@ -1056,6 +1202,8 @@ export interface components {
             first: boolean;
             /** @description False: passwords do not travel here, because others could listen to this address. */
             log_in: boolean;
+            /** @description A mail server brings letters. False: they lie in the outbox, and the operator passes them on. */
+            mail: boolean;
             /**
              * @description Who may make an account.
              * @enum {string}
@@ -1232,6 +1380,19 @@ export interface components {
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
+        /** @description An account that waits. */
+        ConfirmIn: {
+            /**
+             * Format: password
+             * @description The one that the account was asked for with.
+             */
+            password: string;
+            /**
+             * Format: password
+             * @description Of the letter.
+             */
+            token: string;
+        };
         /** @description Where an organization's credit is. */
         CreditsOut: {
             /**
@@ -1264,6 +1425,11 @@ export interface components {
              * @example 0.012500000
              */
             spent_usd: string;
+        };
+        /** @description Whose password is forgotten. */
+        ForgotIn: {
+            /** @example ada@example.com */
+            email: string;
         };
         /** @description Credit to grant: either `amount_usd` or `amount_nano_usd`. */
         GrantIn: {
@@ -1438,6 +1604,11 @@ export interface components {
              */
             organization_id: string;
         };
+        /** @description A letter is on its way, if the address may get one. */
+        LetterOut: {
+            /** @description Always true: whether there is such an account is not said. */
+            letter: boolean;
+        };
         /** @description A person who wants in. */
         LogInIn: {
             /** @example ada@example.com */
@@ -1450,18 +1621,34 @@ export interface components {
             /** Format: password */
             password: string;
         };
-        /** @description A letter that waits in the outbox. */
+        /** @description A letter. */
         MailOut: {
-            /** @description Plain text; it may hold a token that opens something. */
+            /**
+             * @description Plain text; it may hold a token that opens something, as long as it does and no mail server brings letters. Empty: a mail
+             *     server took the letter.
+             */
             body: string;
             /** @example 2026-11-20T12:34:56.789012Z */
             created_at: string;
+            /** @description Why the last try failed. */
+            error?: string | null;
             /** @example mail_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
             id: string;
             /** @example bob@example.com */
             recipient: string;
+            /**
+             * @description What became of it: `waiting`, `sent`, `kept` (in the outbox, to be passed on), `failed` or `withdrawn` (what it would open
+             *     is over).
+             * @example kept
+             */
+            status: string;
             /** @example Invitation to Analytical Engines on llmg */
             subject: string;
+            /**
+             * Format: int32
+             * @description How often it was tried to bring it away.
+             */
+            tries: number;
         };
         /** @description A management key to make. */
         ManagementKeyIn: {
@@ -1655,6 +1842,51 @@ export interface components {
              * @description 8 to 256 characters.
              */
             new_password: string;
+        };
+        /** @description A page of people. */
+        PeopleOut: {
+            /** @description Newest first. */
+            data: components["schemas"]["PersonOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description What changes; what is left out stays. */
+        PersonChangeIn: {
+            /** @description True: their sessions end at once, they cannot log in, and management keys of theirs open nothing. */
+            disabled?: boolean | null;
+            /** @description Runs the instance. */
+            is_operator?: boolean | null;
+        };
+        /** @description Somebody with an account. */
+        PersonOut: {
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /** @description Cannot log in, and management keys of theirs open nothing. */
+            disabled: boolean;
+            /** @description Since when. */
+            disabled_at?: string | null;
+            /** @example ada@example.com */
+            email: string;
+            /** @description Somebody proved to get the address's mail. */
+            email_verified: boolean;
+            /** @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /** @description Runs the instance. */
+            is_operator: boolean;
+            /** @description When one of their sessions was last used, about; null: none is open. */
+            last_used_at?: string | null;
+            /**
+             * @description May be empty.
+             * @example Ada
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description How many organizations they belong to.
+             */
+            organizations: number;
         };
         /** @description Why a request was refused (RFC 9457). */
         Problem: {
@@ -1900,6 +2132,19 @@ export interface components {
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
+        /** @description Another password. */
+        ResetIn: {
+            /**
+             * Format: password
+             * @description 8 to 256 characters, and none of the passwords that are guessed first.
+             */
+            new_password: string;
+            /**
+             * Format: password
+             * @description Of the letter.
+             */
+            token: string;
+        };
         /** @description How a key is replaced. */
         RotateIn: {
             /**
@@ -1966,7 +2211,7 @@ export interface components {
             name?: string | null;
             /**
              * Format: password
-             * @description 8 to 256 characters.
+             * @description 8 to 256 characters, and none of the passwords that are guessed first.
              */
             password: string;
         };
@@ -2082,6 +2327,11 @@ export interface components {
              */
             organization_id: string;
         };
+        /** @description The token of a letter. */
+        TokenIn: {
+            /** Format: password */
+            token: string;
+        };
         /** @description Tokens by class. `input` and `output` are totals; the others are parts of them. */
         TokensOut: {
             /**
@@ -2182,10 +2432,14 @@ export interface components {
         UserOut: {
             /** @example ada@example.com */
             email: string;
+            /** @description Somebody proved to get the address's mail. */
+            email_verified: boolean;
             /** @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
             id: string;
             /** @description Runs the instance. */
             is_operator: boolean;
+            /** @description Until then some things are refused, such as inviting people. False where no mail server brings letters. */
+            must_verify_email: boolean;
             /**
              * @description May be empty.
              * @example Ada
@@ -2428,6 +2682,48 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    email_resend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description On its way. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    email_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenIn"];
+            };
+        };
+        responses: {
+            /** @description Verified. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
     invite_accept: {
         parameters: {
             query?: never;
@@ -2511,6 +2807,54 @@ export interface operations {
         };
         responses: {
             /** @description Changed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    password_forgot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgotIn"];
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    password_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetIn"];
+            };
+        };
+        responses: {
+            /** @description Changed; log in with it. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -2666,6 +3010,40 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["SignUpIn"];
+            };
+        };
+        responses: {
+            /** @description Signed up and logged in. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSessionOut"];
+                };
+            };
+            /** @description A letter is on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    sign_up_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmIn"];
             };
         };
         responses: {
@@ -3115,6 +3493,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OutboxOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    people_list: {
+        parameters: {
+            query?: {
+                /** @description A part of the e-mail address, 1 to 254 characters; no character has a special meaning. */
+                search?: string;
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of people. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeopleOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    people_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `user_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonChangeIn"];
+            };
+        };
+        responses: {
+            /** @description The person as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonOut"];
                 };
             };
             default: components["responses"]["Refused"];

@@ -39,7 +39,7 @@ pub struct SignUpNew {
 #[derive(Debug, Clone)]
 pub enum SignUpDone {
     /// There is an account, and it is logged in.
-    In(Opened),
+    In(Box<Opened>),
     /// A letter is on its way, whether there is an account or not.
     Letter,
 }
@@ -82,7 +82,7 @@ impl Control {
             return Ok(SignUpDone::Letter);
         }
         let account = Account { email, name, password_hash, pending: None, invite, first_only };
-        self.account_make(visitor, account).await.map(SignUpDone::In)
+        self.account_make(visitor, account).await.map(|opened| SignUpDone::In(Box::new(opened)))
     }
 
     /// Makes the account that waits for a letter's token. The password is asked for again: who only has the letter did not choose

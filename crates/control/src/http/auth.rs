@@ -266,7 +266,7 @@ pub(super) async fn sign_up(
     let new = SignUpNew { email: body.email, password: body.password, name: body.name, invite: body.invite };
     match control.sign_up(&visitor, new).await? {
         SignUpDone::In(opened) => {
-            let (cookie, session) = entered(&control, opened).await?;
+            let (cookie, session) = entered(&control, *opened).await?;
             Ok((StatusCode::CREATED, cookie, session).into_response())
         }
         SignUpDone::Letter => Ok((StatusCode::ACCEPTED, Json(LetterOut { letter: true })).into_response()),
