@@ -20,6 +20,7 @@ mod api_key;
 mod api_key_change;
 mod audit;
 mod bootstrap;
+mod budget;
 mod caller;
 mod change;
 mod data_key;
@@ -50,6 +51,10 @@ pub use api_key::{
 pub use api_key_change::{ApiKeyRotate, ApiKeyUpdate, api_key_rotate, api_key_update};
 pub use audit::{Actor, AuditFilter, AuditRow, Author, audit_list};
 pub use bootstrap::{Bootstrap, BootstrapState, Bootstrapped, bootstrap, bootstrap_state};
+pub use budget::{
+    BUDGETS_BY_CALL_MAX, BUDGETS_MAX, BUDGETS_PER_SCOPE_MAX, BudgetFilter, BudgetRow, BudgetScope, BudgetUpdate, NewBudget, budget_create,
+    budget_delete, budget_ensure, budget_get, budget_list, budget_update, budgets_of,
+};
 pub use caller::{CallerRow, caller_by_key_hash};
 pub use change::{ChangeRow, changes_after, revision_latest};
 pub use data_key::{DataKeyRow, data_key_create, data_key_get};
@@ -59,11 +64,13 @@ pub use idempotency::{IdempotencyKey, IdempotencyRow, NewIdempotency, idempotenc
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
 pub use key_rules::KeyRules;
 pub use ledger::{
-    Account, Balance, Correction, CrashLoss, CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind,
-    LeaseExtend, LeaseGrant, LeaseGranted, LeaseReturn, LeaseReturned, LeaseRow, LogOffset, Overshoot, PostBatch, Posted, PostedEvent,
-    Proof, Totals, TransferRow, balance, crash_loss_post, crash_loss_totals, credits_correct, credits_grant, epoch_record, epochs_list,
-    epochs_open, lease_extend, lease_get, lease_grant, lease_return, leases_close_epoch, leases_open, ledger_offsets, ledger_prove,
-    ledger_totals, ledger_totals_by_epoch, ledger_totals_by_org, post_batch, transfers_list, watermarks_list,
+    Account, Balance, BudgetAlertRow, BudgetAsk, BudgetFigures, BudgetGranted, BudgetLeaseRow, BudgetUse, Correction, CrashLoss,
+    CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind, LeaseExtend, LeaseGrant, LeaseGranted,
+    LeaseReturn, LeaseReturned, LeaseRow, LogOffset, Overshoot, PostBatch, Posted, PostedEvent, Proof, Totals, TransferRow, balance,
+    budget_alerts_after, budget_figures, budget_lease_ask, budget_lease_get, budget_lease_return, budget_leases_recalled, crash_loss_post,
+    crash_loss_totals, credits_correct, credits_grant, epoch_record, epochs_list, epochs_open, lease_extend, lease_get, lease_grant,
+    lease_return, leases_close_epoch, leases_open, ledger_offsets, ledger_prove, ledger_totals, ledger_totals_by_epoch,
+    ledger_totals_by_org, post_batch, transfers_list, watermarks_list,
 };
 pub use mail::{MailRow, mail_list};
 pub use management_key::{
@@ -91,8 +98,8 @@ pub use session::{
 };
 pub use sign_up::{SignUp, SignUpHome, SignedUp, sign_up};
 pub use words::{
-    ActorKind, AuditAction, ChangeKind, InviteStatus, KeyStatus, LeaseState, OrganizationStatus, OutcomeKind, ProjectMode,
-    ProviderKeyStatus, Role, SubjectKind, TransferKind, UsedMode,
+    ActorKind, AuditAction, BudgetCounts, BudgetScopeKind, BudgetStatus, BudgetUnit, ChangeKind, Enforcement, InviteStatus, KeyStatus,
+    LeaseState, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, SubjectKind, TransferKind, UsedMode,
 };
 
 #[cfg(test)]

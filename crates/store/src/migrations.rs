@@ -16,6 +16,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (9, "management_key_scope", include_str!("../../../migrations/sqlite/0009_management_key_scope.sql")),
     (10, "idempotency", include_str!("../../../migrations/sqlite/0010_idempotency.sql")),
     (11, "key_rules", include_str!("../../../migrations/sqlite/0011_key_rules.sql")),
+    (16, "budget", include_str!("../../../migrations/sqlite/0016_budget.sql")),
 ];
 
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -29,6 +30,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (9, "management_key_scope", include_str!("../../../migrations/postgres/0009_management_key_scope.sql")),
     (10, "idempotency", include_str!("../../../migrations/postgres/0010_idempotency.sql")),
     (11, "key_rules", include_str!("../../../migrations/postgres/0011_key_rules.sql")),
+    (16, "budget", include_str!("../../../migrations/postgres/0016_budget.sql")),
 ];
 
 /// All steps for SQLite.
