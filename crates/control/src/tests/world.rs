@@ -194,6 +194,11 @@ impl World {
         testkit::sql(&self.url, statement).await;
     }
 
+    /// The same in the analytics store.
+    pub async fn analytics_sql(&self, statement: &str) {
+        testkit::sql(&format!("sqlite://{}", self.folder.path().join("analytics.db").display()), statement).await;
+    }
+
     pub async fn take_in(&self, calls: &[CallRow]) {
         events_insert(&self.analytics, calls, &[]).await.unwrap();
     }
