@@ -143,9 +143,9 @@ async function answer(route, url, response, empty) {
     case "GET /api/v1/usage":
       return json(response, 200, made.usage(url.searchParams, empty));
     case "GET /api/v1/calls":
-      return json(response, 200, empty ? { data: [], next_cursor: null } : made.calls(url.searchParams));
+      return json(response, 200, empty ? { data: [], has_more: false, next_cursor: null } : made.calls(url.searchParams));
     case "GET /api/v1/api-keys":
-      return json(response, 200, { data: empty ? [] : made.KEYS, next_cursor: null });
+      return json(response, 200, { data: empty ? [] : made.KEYS, has_more: false, next_cursor: null });
     case "POST /api/v1/api-keys":
       return json(response, 201, { ...made.KEYS[3], key: FRESH_KEY });
     case "GET /api/v1/members":
@@ -153,7 +153,7 @@ async function answer(route, url, response, empty) {
     case "GET /api/v1/audit":
       return json(response, 200, { data: empty ? [] : made.AUDIT, next_cursor: empty ? null : "36" });
     case "GET /api/v1/invites":
-      return json(response, 200, { data: empty ? [] : made.INVITES, next_cursor: null });
+      return json(response, 200, { data: empty ? [] : made.INVITES, has_more: false, next_cursor: null });
     case "POST /api/v1/invites":
       return json(response, 201, made.INVITES[0]);
     case "GET /api/v1/projects":
@@ -231,7 +231,7 @@ export const server = createServer((request, response) => {
     if (scenario === "slow") await later(60_000);
     if (scenario === "refused" && url.pathname === "/api/v1/calls") {
       const refused = made.calls(new URLSearchParams("failed=true&limit=1"));
-      return json(response, 200, { data: url.searchParams.has("failed") ? [] : refused.data, next_cursor: null });
+      return json(response, 200, { data: url.searchParams.has("failed") ? [] : refused.data, has_more: false, next_cursor: null });
     }
     return answer(route, url, response, ["empty", "refused"].includes(scenario));
   })().catch((error) => problem(response, 500, "fixture_error", String(error)));

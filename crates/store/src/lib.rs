@@ -36,6 +36,7 @@ mod member;
 mod member_project;
 mod migrations;
 mod organization;
+mod page;
 mod person;
 mod project;
 mod provider_key;
@@ -74,23 +75,24 @@ pub use ledger::{
 };
 pub use mail::{MailRow, mail_list};
 pub use management_key::{
-    ManagementCallerRow, ManagementKeyRow, NewManagementKey, management_caller_by_key_hash, management_key_create, management_key_list,
-    management_key_revoke,
+    ManagementCallerRow, ManagementKeyRow, NewManagementKey, management_caller_by_key_hash, management_key_create, management_key_get,
+    management_key_list, management_key_revoke,
 };
 pub use member::{
-    MemberChange, MemberPersonRow, MemberRemove, NewOrganization, member_list, member_remove, member_role_set, organization_create,
-    ownership_transfer, session_switch,
+    MemberChange, MemberPersonRow, MemberRemove, NewOrganization, member_list, member_person_get, member_remove, member_role_set,
+    organization_create, ownership_transfer, session_switch,
 };
 pub use member_project::{Limits, member_limit, member_limit_set, member_limits};
 pub use organization::{OrganizationRow, organization_get, organization_rename};
+pub use page::{Moment, Page};
 pub use person::{
     MemberRow, MembershipRow, PersonRow, member_get, memberships_of, operator_first, people_count, person_by_email, person_get,
     person_password_set,
 };
 pub use project::{ProjectRow, ProjectUpdate, project_get, project_list, project_update};
 pub use provider_key::{
-    NewProviderKey, ProviderKeyRow, ProviderKeySecret, ProviderKeyUpdate, SealedProviderKeyRow, provider_key_create, provider_key_delete,
-    provider_key_get, provider_key_list, provider_key_tested, provider_key_update, provider_keys_sealed,
+    NewProviderKey, ProviderKeyPlace, ProviderKeyRow, ProviderKeySecret, ProviderKeyUpdate, SealedProviderKeyRow, provider_key_create,
+    provider_key_delete, provider_key_get, provider_key_list, provider_key_tested, provider_key_update, provider_keys_sealed,
 };
 pub use session::{
     NewSession, SessionCallerRow, SessionEnd, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list,

@@ -9,6 +9,7 @@ use crate::audit::{Author, NewAudit, Trail};
 use crate::caller::texts_read;
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::page::Page;
 use crate::row::Columns;
 use crate::words::{AuditAction, KeyStatus, OrganizationStatus, Role, SubjectKind};
 
@@ -151,13 +152,29 @@ fn management_key_audit(scope: &OrgScope, action: AuditAction, id: ManagementKey
     NewAudit { organization: scope.organization(), action, subject: (SubjectKind::ManagementKey, id.to_string()), before, after }
 }
 
-/// All keys of the scope in the order of their ids.
-pub async fn management_key_list(db: &Db, scope: &OrgScope) -> Result<Vec<ManagementKeyRow>, StoreError> {
-    let rows = sqlx::query(
+/// One key of the scope.
+pub async fn management_key_get(db: &Db, scope: &OrgScope, id: ManagementKeyId) -> Result<ManagementKeyRow, StoreError> {
+    let row = sqlx::query(
         "SELECT id, name, prefix, last4, status, scopes, expires_at_us, created_by, created_at_us, last_used_at_us \
-         FROM management_key WHERE organization_id = $1 ORDER BY id",
+         FROM management_key WHERE organization_id = $1 AND id = $2",
     )
     .bind(scope.organization().to_string())
+    .bind(id.to_string())
+    .fetch_optional(db.read())
+    .await
+    .act("read a management key")?;
+    row.as_ref().map(management_key_row).transpose()?.ok_or(StoreError::NotFound { what: "management key" })
+}
+
+/// Keys of the scope in the order of their ids, which is that of their making.
+pub async fn management_key_list(db: &Db, scope: &OrgScope, page: Page<ManagementKeyId>) -> Result<Vec<ManagementKeyRow>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, name, prefix, last4, status, scopes, expires_at_us, created_by, created_at_us, last_used_at_us \
+         FROM management_key WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+    )
+    .bind(scope.organization().to_string())
+    .bind(page.after.map(|id| id.to_string()).unwrap_or_default())
+    .bind(i64::from(page.limit))
     .fetch_all(db.read())
     .await
     .act("list management keys")?;

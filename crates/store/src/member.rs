@@ -10,6 +10,7 @@ use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::member_project::{limit_clear, member_role};
 use crate::organization::{OrganizationRow, organization_insert};
+use crate::page::{Moment, Page};
 use crate::person::member_insert;
 use crate::project::{ProjectRow, project_insert};
 use crate::row::Columns;
@@ -68,17 +69,35 @@ pub struct NewOrganization {
     pub owner: UserId,
 }
 
-/// All members of the scope, oldest membership first.
-pub async fn member_list(db: &Db, scope: &OrgScope) -> Result<Vec<MemberPersonRow>, StoreError> {
+/// Members of the scope, oldest membership first.
+pub async fn member_list(db: &Db, scope: &OrgScope, page: Page<Moment<UserId>>) -> Result<Vec<MemberPersonRow>, StoreError> {
+    let (at, person) = page.later_than();
     let rows = sqlx::query(
         "SELECT m.person_id, p.email, p.name, m.role, m.created_at_us FROM member m JOIN person p ON p.id = m.person_id \
-         WHERE m.organization_id = $1 ORDER BY m.created_at_us, m.person_id",
+         WHERE m.organization_id = $1 AND (m.created_at_us, m.person_id) > ($2, $3) ORDER BY m.created_at_us, m.person_id LIMIT $4",
     )
     .bind(scope.organization().to_string())
+    .bind(at)
+    .bind(person)
+    .bind(i64::from(page.limit))
     .fetch_all(db.read())
     .await
     .act("list members")?;
     rows.iter().map(member_person_row).collect()
+}
+
+/// One member of the scope.
+pub async fn member_person_get(db: &Db, scope: &OrgScope, person: UserId) -> Result<MemberPersonRow, StoreError> {
+    let row = sqlx::query(
+        "SELECT m.person_id, p.email, p.name, m.role, m.created_at_us FROM member m JOIN person p ON p.id = m.person_id \
+         WHERE m.organization_id = $1 AND m.person_id = $2",
+    )
+    .bind(scope.organization().to_string())
+    .bind(person.to_string())
+    .fetch_optional(db.read())
+    .await
+    .act("read a member")?;
+    row.as_ref().map(member_person_row).transpose()?.ok_or(StoreError::NotFound { what: "member" })
 }
 
 /// Gives a member another role. An organization keeps an owner, and only owners make or change owners.

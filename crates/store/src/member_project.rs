@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use crate::audit::{Author, NewAudit, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::page::{Moment, Page};
 use crate::row::Columns;
 use crate::words::{AuditAction, Role, SubjectKind};
 
@@ -32,13 +33,19 @@ pub async fn member_limit(db: &Db, scope: &OrgScope, person: UserId) -> Result<O
     Ok(limits(&rows)?.remove(&person))
 }
 
-/// The limits of all members of the scope.
-pub async fn member_limits(db: &Db, scope: &OrgScope) -> Result<Limits, StoreError> {
+/// The limits of those who are on a page of [`member_list`](crate::member_list).
+pub async fn member_limits(db: &Db, scope: &OrgScope, page: Page<Moment<UserId>>) -> Result<Limits, StoreError> {
+    let (at, person) = page.later_than();
     let rows = sqlx::query(
         "SELECT l.person_id, p.project_id FROM member_limited l LEFT JOIN member_project p \
-         ON p.organization_id = l.organization_id AND p.person_id = l.person_id WHERE l.organization_id = $1",
+         ON p.organization_id = l.organization_id AND p.person_id = l.person_id WHERE l.organization_id = $1 AND l.person_id IN \
+         (SELECT person_id FROM member WHERE organization_id = $1 AND (created_at_us, person_id) > ($2, $3) \
+         ORDER BY created_at_us, person_id LIMIT $4)",
     )
     .bind(scope.organization().to_string())
+    .bind(at)
+    .bind(person)
+    .bind(i64::from(page.limit))
     .fetch_all(db.read())
     .await
     .act("read members' projects")?;

@@ -37,6 +37,8 @@ pub struct MembershipRow {
     pub name: String,
     /// What the person may do there.
     pub role: Role,
+    /// Since when.
+    pub joined_at: UnixMicros,
 }
 
 /// What one person may do in one organization.
@@ -82,7 +84,7 @@ pub async fn operator_first(db: &Db) -> Result<Option<PersonRow>, StoreError> {
 /// The organizations of a person, oldest membership first. This is where a session's scope is proven.
 pub async fn memberships_of(db: &Db, person: UserId) -> Result<Vec<MembershipRow>, StoreError> {
     let rows = sqlx::query(
-        "SELECT m.organization_id, o.name, m.role FROM member m JOIN organization o ON o.id = m.organization_id \
+        "SELECT m.organization_id, o.name, m.role, m.created_at_us FROM member m JOIN organization o ON o.id = m.organization_id \
          WHERE m.person_id = $1 ORDER BY m.created_at_us, m.organization_id",
     )
     .bind(person.to_string())
@@ -198,5 +200,6 @@ fn membership_row(row: &AnyRow) -> Result<MembershipRow, StoreError> {
         organization: columns.id("organization_id")?,
         name: columns.text("name")?,
         role: columns.word("role", Role::parse)?,
+        joined_at: columns.time("created_at_us")?,
     })
 }

@@ -1,6 +1,6 @@
 //! Projects: they hold keys and settings.
 
-use domain::{OrgScope, OrganizationId, ProjectId, UnixMicros};
+use domain::{OrgScope, OrganizationId, ProjectId, UnixMicros, UserId};
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
@@ -8,6 +8,7 @@ use crate::audit::{Author, NewAudit, Trail};
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::page::{Moment, Page};
 use crate::row::Columns;
 use crate::words::{AuditAction, ChangeKind, ProjectMode, SubjectKind};
 
@@ -59,13 +60,25 @@ pub async fn project_get(db: &Db, scope: &OrgScope, id: ProjectId) -> Result<Pro
     row.as_ref().map(project_row).transpose()?.ok_or(StoreError::NotFound { what: "project" })
 }
 
-/// All projects of the scope, oldest first.
-pub async fn project_list(db: &Db, scope: &OrgScope) -> Result<Vec<ProjectRow>, StoreError> {
+/// Projects of the scope, oldest first; of a member who is limited to some, those.
+pub async fn project_list(
+    db: &Db,
+    scope: &OrgScope,
+    limited: Option<UserId>,
+    page: Page<Moment<ProjectId>>,
+) -> Result<Vec<ProjectRow>, StoreError> {
+    let (at, id) = page.later_than();
     let rows = sqlx::query(
         "SELECT id, organization_id, name, mode, cache_enabled, cache_ttl_seconds, created_at_us, updated_at_us \
-         FROM project WHERE organization_id = $1 ORDER BY created_at_us, id",
+         FROM project WHERE organization_id = $1 AND (created_at_us, id) > ($2, $3) AND ($4 = '' OR EXISTS (SELECT 1 \
+         FROM member_project m WHERE m.organization_id = $1 AND m.person_id = $4 AND m.project_id = project.id)) \
+         ORDER BY created_at_us, id LIMIT $5",
     )
     .bind(scope.organization().to_string())
+    .bind(at)
+    .bind(id)
+    .bind(limited.map(|person| person.to_string()).unwrap_or_default())
+    .bind(i64::from(page.limit))
     .fetch_all(db.read())
     .await
     .act("read projects")?;

@@ -8,6 +8,7 @@ use crate::audit::{Author, NewAudit, Trail};
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::page::Page;
 use crate::row::Columns;
 use crate::words::{AuditAction, ChangeKind, ProviderKeyStatus, SubjectKind};
 
@@ -254,14 +255,30 @@ pub async fn provider_key_get(db: &Db, scope: &OrgScope, id: ProviderKeyId) -> R
     row.as_ref().map(provider_key_row).transpose()?.ok_or(StoreError::NotFound { what: "provider key" })
 }
 
-/// All keys of the scope by provider, in the order of their use.
-pub async fn provider_key_list(db: &Db, scope: &OrgScope) -> Result<Vec<ProviderKeyRow>, StoreError> {
+/// The place of a key in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderKeyPlace {
+    /// Whose key.
+    pub provider: String,
+    /// When it is used.
+    pub priority: u32,
+    /// Which of those.
+    pub id: ProviderKeyId,
+}
+
+/// Keys of the scope by provider, in the order of their use.
+pub async fn provider_key_list(db: &Db, scope: &OrgScope, page: &Page<ProviderKeyPlace>) -> Result<Vec<ProviderKeyRow>, StoreError> {
+    let after = page.after.as_ref();
     let rows = sqlx::query(
         "SELECT id, provider, name, priority, weight, base_url, prefix, last4, status, last_error, last_error_at_us, tested_at_us, \
          last_used_at_us, created_by, created_at_us, updated_at_us FROM provider_key WHERE organization_id = $1 \
-         ORDER BY provider, priority, id",
+         AND (provider, priority, id) > ($2, $3, $4) ORDER BY provider, priority, id LIMIT $5",
     )
     .bind(scope.organization().to_string())
+    .bind(after.map(|place| place.provider.clone()).unwrap_or_default())
+    .bind(after.map_or(-1, |place| i64::from(place.priority)))
+    .bind(after.map(|place| place.id.to_string()).unwrap_or_default())
+    .bind(i64::from(page.limit))
     .fetch_all(db.read())
     .await
     .act("list provider keys")?;

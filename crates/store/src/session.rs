@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 use crate::audit::{Author, NewAudit, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::page::{Moment, Page};
 use crate::row::Columns;
 use crate::words::{AuditAction, SubjectKind};
 
@@ -162,11 +163,16 @@ pub async fn session_used(db: &Db, id: SessionId, at: UnixMicros) -> Result<(), 
 }
 
 /// All sessions of a person, newest first.
-pub async fn session_list(db: &Db, person: UserId) -> Result<Vec<SessionRow>, StoreError> {
+pub async fn session_list(db: &Db, person: UserId, page: Page<Moment<SessionId>>) -> Result<Vec<SessionRow>, StoreError> {
+    let (at, id) = page.earlier_than();
     let rows = sqlx::query(
-        "SELECT id, address, user_agent, created_at_us, last_used_at_us FROM session WHERE person_id = $1 ORDER BY created_at_us DESC, id DESC",
+        "SELECT id, address, user_agent, created_at_us, last_used_at_us FROM session WHERE person_id = $1 \
+         AND (created_at_us, id) < ($2, $3) ORDER BY created_at_us DESC, id DESC LIMIT $4",
     )
     .bind(person.to_string())
+    .bind(at)
+    .bind(id)
+    .bind(i64::from(page.limit))
     .fetch_all(db.read())
     .await
     .act("list sessions")?;

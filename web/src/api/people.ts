@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { api } from "./client";
 import { take } from "./errors";
+import { allRows } from "./pages";
 import type { components, operations } from "./schema";
 
 export type Member = components["schemas"]["MemberOut"];
@@ -12,7 +13,7 @@ export type AuditAsked = Omit<NonNullable<operations["audit_list"]["parameters"]
 
 export const membersQuery = queryOptions({
   queryKey: ["members"],
-  queryFn: async () => (await take(api.GET("/api/v1/members"))).data,
+  queryFn: () => allRows((query) => take(api.GET("/api/v1/members", { params: { query } }))),
 });
 
 export const invitesQuery = infiniteQueryOptions({
@@ -25,7 +26,8 @@ export const invitesQuery = infiniteQueryOptions({
 
 export const managementKeysQuery = queryOptions({
   queryKey: ["management-keys"],
-  queryFn: async () => (await take(api.GET("/api/v1/management-keys"))).data.reverse(),
+  queryFn: async () =>
+    (await allRows((query) => take(api.GET("/api/v1/management-keys", { params: { query } })))).reverse(),
 });
 
 export const auditQuery = (query: AuditAsked) =>

@@ -2,6 +2,7 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/
 import { noteHere, wasHere } from "@/lib/was-here";
 import { api } from "./client";
 import { ApiError, take } from "./errors";
+import { allRows } from "./pages";
 import type { components, operations } from "./schema";
 
 export type ApiKey = components["schemas"]["ApiKeyOut"];
@@ -52,7 +53,7 @@ export const authSettingsQuery = queryOptions({
 
 export const browserSessionsQuery = queryOptions({
   queryKey: ["browser-sessions"],
-  queryFn: async () => (await take(api.GET("/api/v1/auth/sessions"))).data,
+  queryFn: () => allRows((query) => take(api.GET("/api/v1/auth/sessions", { params: { query } }))),
 });
 
 export const usageQuery = (query: UsageAsked) =>
@@ -93,21 +94,12 @@ export const firstCallQuery = queryOptions({
 
 export const apiKeysQuery = queryOptions({
   queryKey: ["api-keys"],
-  queryFn: async () => {
-    const keys: ApiKey[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await take(api.GET("/api/v1/api-keys", { params: { query: { limit: 200, cursor } } }));
-      keys.push(...page.data);
-      cursor = page.next_cursor ?? undefined;
-    } while (cursor !== undefined && keys.length < 2000);
-    return keys.reverse();
-  },
+  queryFn: async () => (await allRows((query) => take(api.GET("/api/v1/api-keys", { params: { query } })))).reverse(),
 });
 
 export const projectsQuery = queryOptions({
   queryKey: ["projects"],
-  queryFn: async () => (await take(api.GET("/api/v1/projects"))).data,
+  queryFn: () => allRows((query) => take(api.GET("/api/v1/projects", { params: { query } }))),
 });
 
 export const creditsQuery = queryOptions({
@@ -117,5 +109,5 @@ export const creditsQuery = queryOptions({
 
 export const providerKeysQuery = queryOptions({
   queryKey: ["provider-keys"],
-  queryFn: async () => (await take(api.GET("/api/v1/provider-keys"))).data,
+  queryFn: () => allRows((query) => take(api.GET("/api/v1/provider-keys", { params: { query } }))),
 });

@@ -642,7 +642,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All projects */
+        /** Projects */
         get: operations["project_list"];
         put?: never;
         post?: never;
@@ -935,6 +935,8 @@ export interface components {
         ApiKeysOut: {
             /** @description Oldest first. */
             data: components["schemas"]["ApiKeyOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
@@ -1016,6 +1018,8 @@ export interface components {
         AuditOut: {
             /** @description Newest first. */
             data: components["schemas"]["AuditEventOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
@@ -1223,6 +1227,8 @@ export interface components {
         CallsOut: {
             /** @description Newest first. */
             data: components["schemas"]["CallOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
@@ -1351,6 +1357,8 @@ export interface components {
         InvitesOut: {
             /** @description Newest first. */
             data: components["schemas"]["InviteOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
@@ -1524,10 +1532,14 @@ export interface components {
              */
             status: "active" | "expired" | "revoked";
         };
-        /** @description All management keys. */
+        /** @description A page of management keys. */
         ManagementKeysOut: {
             /** @description Oldest first, revoked ones included. */
             data: components["schemas"]["ManagementKeyOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description Another role. */
         MemberIn: {
@@ -1571,10 +1583,14 @@ export interface components {
              */
             project_ids?: string[] | null;
         };
-        /** @description All members. */
+        /** @description A page of members. */
         MembersOut: {
             /** @description Oldest membership first. */
             data: components["schemas"]["MemberOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description An organization that a person belongs to. */
         MembershipOut: {
@@ -1612,15 +1628,21 @@ export interface components {
              */
             status: "active" | "suspended";
         };
-        /** @description A person's organizations. */
+        /** @description A page of a person's organizations. */
         OrganizationsOut: {
             /** @description Oldest membership first. */
             data: components["schemas"]["MembershipOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description A page of the outbox. */
         OutboxOut: {
             /** @description Newest first. */
             data: components["schemas"]["MailOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
@@ -1712,10 +1734,14 @@ export interface components {
              */
             updated_at: string;
         };
-        /** @description All projects. */
+        /** @description A page of projects. */
         ProjectsOut: {
             /** @description Oldest first. */
             data: components["schemas"]["ProjectOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description New settings; what is left out stays. */
         ProviderKeyChangeIn: {
@@ -1865,10 +1891,14 @@ export interface components {
              */
             verdict: "works" | "unsure" | "refused" | "no_answer";
         };
-        /** @description All provider keys. */
+        /** @description A page of provider keys. */
         ProviderKeysOut: {
             /** @description By provider, in the order of their use. */
             data: components["schemas"]["ProviderKeyOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description How a key is replaced. */
         RotateIn: {
@@ -1910,10 +1940,14 @@ export interface components {
             /** Format: int64 */
             ended: number;
         };
-        /** @description All sessions of a person. */
+        /** @description A page of a person's sessions. */
         SessionsOut: {
             /** @description Newest first. */
             data: components["schemas"]["SessionOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description An account to make. */
         SignUpIn: {
@@ -2534,14 +2568,19 @@ export interface operations {
     };
     session_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Newest first. */
+            /** @description A page of sessions, newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2801,7 +2840,7 @@ export interface operations {
     invite_list: {
         parameters: {
             query?: {
-                /** @description Invitations on a page, 1 to 200. Default: 50. */
+                /** @description Rows on a page, 1 to 200. Default: 50. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
@@ -2875,14 +2914,19 @@ export interface operations {
     };
     management_key_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Oldest first. */
+            /** @description A page of keys, oldest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2945,14 +2989,19 @@ export interface operations {
     };
     member_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Oldest membership first. */
+            /** @description A page of members, oldest membership first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3048,7 +3097,7 @@ export interface operations {
     outbox_list: {
         parameters: {
             query?: {
-                /** @description Letters on a page, 1 to 200. Default: 50. */
+                /** @description Rows on a page, 1 to 200. Default: 50. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
@@ -3142,14 +3191,19 @@ export interface operations {
     };
     organization_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Oldest membership first. */
+            /** @description A page of organizations, oldest membership first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3211,14 +3265,19 @@ export interface operations {
     };
     project_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Oldest first. */
+            /** @description A page of projects, oldest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3284,14 +3343,19 @@ export interface operations {
     };
     provider_key_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description By provider, in the order of their use. */
+            /** @description A page of keys by provider, in the order of their use. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -184,6 +184,11 @@ impl Management {
         self.projects.is_some()
     }
 
+    /// The projects that a limited member sees; `None`: all.
+    pub fn projects(&self) -> Option<&BTreeSet<ProjectId>> {
+        self.projects.as_deref()
+    }
+
     /// Whether they see a project. Says nothing about whether there is such a project.
     pub fn sees(&self, project: ProjectId) -> bool {
         self.projects.as_ref().is_none_or(|projects| projects.contains(&project))

@@ -6,10 +6,11 @@
 use domain::ids::{InviteId, MailId};
 use domain::{Code, Fault, Secret};
 use service::{clock, random};
-use store::{InviteRow, InviteStatus, MailRow, MembershipRow, NewInvite, Role};
+use store::{InviteRow, InviteStatus, MailRow, MembershipRow, NewInvite, Page, Role};
 use tokio::time::Instant;
 
 use crate::app::caller::{Admin, LoggedIn, Operator, key_hash};
+use crate::app::page::Listed;
 use crate::app::rights::Right;
 use crate::app::sessions::Token;
 use crate::app::{Control, ask, checks};
@@ -18,24 +19,6 @@ use crate::app::{Control, ask, checks};
 const LIFE_SECONDS: i64 = 7 * 24 * 3_600;
 /// Limit: bytes of a token that is looked at.
 const TOKEN_BYTES_MAX: usize = 128;
-
-/// A page of invitations, newest first.
-#[derive(Debug, Clone)]
-pub struct InviteList {
-    /// The invitations.
-    pub rows: Vec<InviteRow>,
-    /// The invitation that the next page is older than, if there is one.
-    pub next: Option<InviteId>,
-}
-
-/// A page of the outbox, newest first.
-#[derive(Debug, Clone)]
-pub struct MailList {
-    /// The letters.
-    pub rows: Vec<MailRow>,
-    /// The letter that the next page is older than, if there is one.
-    pub next: Option<MailId>,
-}
 
 impl Control {
     /// Invites an address. An invitation that waits for it already is replaced.
@@ -74,14 +57,11 @@ impl Control {
         Ok(row)
     }
 
-    /// A page of invitations.
-    pub async fn invite_list(&self, who: &Admin, before: Option<InviteId>, limit: u32) -> Result<InviteList, Fault> {
-        let asked = store::invite_list(&self.db, who.management().scope(), before, limit.saturating_add(1));
-        let mut rows = ask::store(Code::DirectoryUnavailable, asked).await?;
-        let more = u32::try_from(rows.len()).unwrap_or(u32::MAX) > limit;
-        rows.truncate(limit as usize);
-        let next = rows.last().filter(|_| more).map(|row| row.id);
-        Ok(InviteList { rows, next })
+    /// A page of invitations, newest first.
+    pub async fn invite_list(&self, who: &Admin, page: Page<InviteId>) -> Result<Listed<InviteRow, InviteId>, Fault> {
+        let asked = store::invite_list(&self.db, who.management().scope(), page.after, page.limit.saturating_add(1));
+        let rows = ask::store(Code::DirectoryUnavailable, asked).await?;
+        Ok(Listed::cut(rows, page.limit, |row| row.id))
     }
 
     /// Takes an invitation back. Repeating it changes nothing.
@@ -106,7 +86,7 @@ impl Control {
         let accepted = store::invite_accept(&self.db, invite.id, who.user(), &author);
         ask::store(Code::DirectoryUnavailable, accepted).await.map_err(|fault| not_open(&fault).unwrap_or(fault))?;
         tracing::info!(invite.id = %invite.id, user.id = %who.user(), "an invitation was accepted");
-        let memberships = self.organization_list(who).await?;
+        let memberships = self.memberships(who).await?;
         let joined = memberships.into_iter().find(|membership| membership.organization == invite.organization);
         joined.ok_or_else(|| ask::not_found("organization"))
     }
@@ -128,12 +108,9 @@ impl Control {
     }
 
     /// A page of the instance's outbox.
-    pub async fn mail_list(&self, _: &Operator, before: Option<MailId>, limit: u32) -> Result<MailList, Fault> {
-        let mut rows = ask::store(Code::DirectoryUnavailable, store::mail_list(&self.db, before, limit.saturating_add(1))).await?;
-        let more = u32::try_from(rows.len()).unwrap_or(u32::MAX) > limit;
-        rows.truncate(limit as usize);
-        let next = rows.last().filter(|_| more).map(|row| row.id);
-        Ok(MailList { rows, next })
+    pub async fn mail_list(&self, _: &Operator, page: Page<MailId>) -> Result<Listed<MailRow, MailId>, Fault> {
+        let rows = ask::store(Code::DirectoryUnavailable, store::mail_list(&self.db, page.after, page.limit.saturating_add(1))).await?;
+        Ok(Listed::cut(rows, page.limit, |row| row.id))
     }
 
     /// The token is behind a `#`, which browsers send to nobody.

@@ -1,11 +1,14 @@
 //! API keys: made, imported, listed, revoked.
 
+use std::collections::BTreeSet;
+
 use domain::key::{self, KeyKind, Spelling};
 use domain::{ApiKeyId, Code, Fault, ProjectId, Secret, UnixMicros};
 use service::{clock, random};
-use store::{ApiKeyRow, Author, ImportOutcome, KeyPage, KeyRules, KeyStatus, NewApiKey};
+use store::{ApiKeyRow, Author, ImportOutcome, KeyPage, KeyRules, KeyStatus, NewApiKey, Page};
 
 use crate::app::caller::{Developer, Management, key_hash};
+use crate::app::page::{Listed, one_more};
 use crate::app::{Control, ask, checks, key_rules};
 
 /// Limit: models that a key may name.
@@ -45,15 +48,6 @@ pub struct ApiKeyMade {
     pub key: Option<Secret<String>>,
     /// False when an import found the key in this organization already.
     pub created: bool,
-}
-
-/// A page of keys, oldest first.
-#[derive(Debug, Clone)]
-pub struct ApiKeyList {
-    /// The keys.
-    pub rows: Vec<ApiKeyRow>,
-    /// Where the next page begins, if there is one.
-    pub next: Option<ApiKeyId>,
 }
 
 /// A fresh key: its text, and what is stored of it.
@@ -121,25 +115,26 @@ impl Control {
         Ok(ApiKeyMade { row, key: new.imported.is_none().then_some(minted.text), created })
     }
 
-    /// A page of keys, of one project or all.
+    /// A page of keys, of one project or all, oldest first.
     pub async fn key_list(
         &self,
         who: &Management,
         project: Option<ProjectId>,
-        after: Option<ApiKeyId>,
-        limit: u32,
-    ) -> Result<ApiKeyList, Fault> {
-        let page = KeyPage { after, limit: limit.saturating_add(1) };
-        let mut rows = if who.is_limited() {
-            let listed = store::api_key_list_of(&self.db, who.scope(), who.user(), project, page);
-            ask::store(Code::DirectoryUnavailable, listed).await?
-        } else {
-            ask::store(Code::DirectoryUnavailable, store::api_key_list(&self.db, who.scope(), project, page)).await?
+        page: KeyPage,
+    ) -> Result<Listed<ApiKeyRow, ApiKeyId>, Fault> {
+        let asked = one_more(page);
+        let projects = match project {
+            Some(project) => Some(who.sees(project).then_some(project).into_iter().collect::<BTreeSet<_>>()),
+            None => who.projects().cloned(),
         };
-        let more = u32::try_from(rows.len()).unwrap_or(u32::MAX) > limit;
-        rows.truncate(limit as usize);
-        let next = rows.last().filter(|_| more).map(|row| row.id);
-        Ok(ApiKeyList { rows, next })
+        let rows = match projects {
+            Some(projects) => {
+                let listed = store::api_key_list_of(&self.db, who.scope(), &projects, asked);
+                ask::store(Code::DirectoryUnavailable, listed).await?
+            }
+            None => ask::store(Code::DirectoryUnavailable, store::api_key_list(&self.db, who.scope(), asked)).await?,
+        };
+        Ok(Listed::cut(rows, page.limit, |row| row.id))
     }
 
     /// Closes a key for ever. Repeating it changes nothing.
@@ -181,8 +176,9 @@ impl Control {
     }
 
     async fn project_first(&self, who: &Management) -> Result<ProjectId, Fault> {
-        let projects = self.project_list(who).await?;
+        let projects = self.project_list(who, Page::first(1)).await?;
         projects
+            .rows
             .first()
             .map(|project| project.id)
             .ok_or_else(|| checks::invalid("project_id", "name the project: this organization has none"))

@@ -3,10 +3,11 @@
 use domain::key::KeyKind;
 use domain::{Code, Fault, ManagementKeyId, Secret, UnixMicros};
 use service::{clock, random};
-use store::{ManagementKeyRow, NewManagementKey};
+use store::{ManagementKeyRow, NewManagementKey, Page};
 
 use crate::app::caller::Admin;
 use crate::app::keys::Minted;
+use crate::app::page::{Listed, one_more};
 use crate::app::scopes::{self, issue_check};
 use crate::app::{Control, ask, checks};
 
@@ -31,9 +32,15 @@ pub struct ManagementKeyMade {
 }
 
 impl Control {
-    /// All keys, oldest first.
-    pub async fn management_key_list(&self, who: &Admin) -> Result<Vec<ManagementKeyRow>, Fault> {
-        ask::store(Code::DirectoryUnavailable, store::management_key_list(&self.db, who.management().scope())).await
+    /// A page of keys, oldest first.
+    pub async fn management_key_list(
+        &self,
+        who: &Admin,
+        page: Page<ManagementKeyId>,
+    ) -> Result<Listed<ManagementKeyRow, ManagementKeyId>, Fault> {
+        let asked = store::management_key_list(&self.db, who.management().scope(), one_more(page));
+        let rows = ask::store(Code::DirectoryUnavailable, asked).await?;
+        Ok(Listed::cut(rows, page.limit, |row| row.id))
     }
 
     /// Makes a key that acts for the caller, and for no more than the caller may do: neither in what nor for how long.
@@ -76,7 +83,6 @@ impl Control {
     }
 
     async fn management_key_get(&self, who: &Admin, id: ManagementKeyId) -> Result<ManagementKeyRow, Fault> {
-        let rows = self.management_key_list(who).await?;
-        rows.into_iter().find(|row| row.id == id).ok_or_else(|| ask::not_found("management key"))
+        ask::store(Code::DirectoryUnavailable, store::management_key_get(&self.db, who.management().scope(), id)).await
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use domain::{Code, Fault, OrganizationId, ProjectId, UserId};
 use service::clock;
-use store::{MemberChange, MemberPersonRow, MemberRemove, Role};
+use store::{MemberChange, MemberPersonRow, MemberRemove, Moment, Page, Role};
 
 use crate::app::caller::{Admin, LoggedIn, Management, Owner};
+use crate::app::page::{Listed, one_more};
 use crate::app::rights::Right;
 use crate::app::{Control, ask, checks};
 
@@ -19,17 +20,22 @@ pub struct MemberView {
     pub projects: Option<Vec<ProjectId>>,
 }
 
+/// A limited member learns of no project beside their own.
+fn member_view(who: &Management, row: MemberPersonRow, projects: Option<BTreeSet<ProjectId>>) -> MemberView {
+    let projects = projects.map(|projects| projects.into_iter().filter(|id| who.sees(*id)).collect());
+    MemberView { row, projects }
+}
+
 impl Control {
-    /// All members, oldest membership first.
-    pub async fn member_list(&self, who: &Management) -> Result<Vec<MemberView>, Fault> {
-        let rows = ask::store(Code::DirectoryUnavailable, store::member_list(&self.db, who.scope())).await?;
-        let mut limits = ask::store(Code::DirectoryUnavailable, store::member_limits(&self.db, who.scope())).await?;
-        let view = |row: MemberPersonRow| {
-            // A limited member learns of no project beside their own.
-            let projects = limits.remove(&row.person).map(|projects| projects.into_iter().filter(|id| who.sees(*id)).collect());
-            MemberView { row, projects }
-        };
-        Ok(rows.into_iter().map(view).collect())
+    /// A page of members, oldest membership first.
+    pub async fn member_list(&self, who: &Management, page: Page<Moment<UserId>>) -> Result<Listed<MemberView, Moment<UserId>>, Fault> {
+        let rows = ask::store(Code::DirectoryUnavailable, store::member_list(&self.db, who.scope(), one_more(page))).await?;
+        let listed = Listed::cut(rows, page.limit, |row| Moment { at: row.created_at, id: row.person });
+        let mut limits = ask::store(Code::DirectoryUnavailable, store::member_limits(&self.db, who.scope(), page)).await?;
+        Ok(listed.map(|row| {
+            let projects = limits.remove(&row.person);
+            member_view(who, row, projects)
+        }))
     }
 
     /// Limits a member to some projects, or (`None`) to none.
@@ -56,8 +62,9 @@ impl Control {
     }
 
     async fn member_get(&self, who: &Management, person: UserId) -> Result<MemberView, Fault> {
-        let members = self.member_list(who).await?;
-        members.into_iter().find(|member| member.row.person == person).ok_or_else(|| ask::not_found("member"))
+        let row = ask::store(Code::DirectoryUnavailable, store::member_person_get(&self.db, who.scope(), person)).await?;
+        let projects = ask::store(Code::DirectoryUnavailable, store::member_limit(&self.db, who.scope(), person)).await?;
+        Ok(member_view(who, row, projects))
     }
 
     /// Makes a member go. With `revoke_keys` the API keys that they made stop on every gateway within a second.

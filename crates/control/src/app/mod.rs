@@ -15,6 +15,7 @@ pub mod keys;
 pub mod management_keys;
 pub mod members;
 pub mod organizations;
+pub mod page;
 pub mod projects;
 pub mod provider_keys;
 pub mod rights;

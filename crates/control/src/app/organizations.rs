@@ -2,16 +2,28 @@
 
 use domain::{Code, Fault, OrganizationId, ProjectId};
 use service::{clock, random};
-use store::{MembershipRow, NewOrganization, OrganizationRow, OrganizationStatus, ProjectMode, ProjectRow};
+use store::{MembershipRow, Moment, NewOrganization, OrganizationRow, OrganizationStatus, Page, ProjectMode, ProjectRow};
 
 use crate::app::bootstrap::{CACHE_TTL_SECONDS, PLAN};
 use crate::app::caller::{Admin, LoggedIn, Management};
+use crate::app::page::Listed;
 use crate::app::{Control, ask, checks};
 
 impl Control {
-    /// Those that the person belongs to, oldest membership first.
-    pub async fn organization_list(&self, who: &LoggedIn) -> Result<Vec<MembershipRow>, Fault> {
+    /// Those that the person belongs to, oldest membership first: at most 100.
+    pub(super) async fn memberships(&self, who: &LoggedIn) -> Result<Vec<MembershipRow>, Fault> {
         ask::store(Code::DirectoryUnavailable, store::memberships_of(&self.db, who.user())).await
+    }
+
+    /// A page of those that the person belongs to, oldest membership first.
+    pub async fn organization_list(
+        &self,
+        who: &LoggedIn,
+        page: Page<Moment<OrganizationId>>,
+    ) -> Result<Listed<MembershipRow, Moment<OrganizationId>>, Fault> {
+        let mut rows = self.memberships(who).await?;
+        rows.retain(|row| page.after.is_none_or(|after| (row.joined_at, row.organization) > (after.at, after.id)));
+        Ok(Listed::cut(rows, page.limit, |row| Moment { at: row.joined_at, id: row.organization }))
     }
 
     /// Makes a further organization, with a first project; the person owns it.

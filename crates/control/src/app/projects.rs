@@ -2,9 +2,10 @@
 
 use domain::{Code, Fault, ProjectId};
 use service::clock;
-use store::{ProjectMode, ProjectRow, ProjectUpdate};
+use store::{Moment, Page, ProjectMode, ProjectRow, ProjectUpdate};
 
 use crate::app::caller::{Admin, Management};
+use crate::app::page::{Listed, one_more};
 use crate::app::{Control, ask, checks};
 
 /// Limit: life of a cached answer, 10 s to 1 year.
@@ -24,11 +25,16 @@ pub struct ProjectChange {
 }
 
 impl Control {
-    /// All projects, oldest first.
-    pub async fn project_list(&self, who: &Management) -> Result<Vec<ProjectRow>, Fault> {
-        let mut rows = ask::store(Code::DirectoryUnavailable, store::project_list(&self.db, who.scope())).await?;
-        rows.retain(|row| who.sees(row.id));
-        Ok(rows)
+    /// A page of the projects that the caller sees, oldest first.
+    pub async fn project_list(
+        &self,
+        who: &Management,
+        page: Page<Moment<ProjectId>>,
+    ) -> Result<Listed<ProjectRow, Moment<ProjectId>>, Fault> {
+        let limited = who.is_limited().then(|| who.user());
+        let asked = store::project_list(&self.db, who.scope(), limited, one_more(page));
+        let rows = ask::store(Code::DirectoryUnavailable, asked).await?;
+        Ok(Listed::cut(rows, page.limit, |row| Moment { at: row.created_at, id: row.id }))
     }
 
     /// One project.

@@ -6,10 +6,13 @@ use axum::http::Uri;
 use catalog::Provider;
 use domain::{Code, Fault, ProviderKeyId, Secret, UnixMicros, key};
 use service::{clock, random};
-use store::{NewProviderKey, ProviderKeyRow, ProviderKeySecret, ProviderKeyStatus, ProviderKeyUpdate, SealedProviderKeyRow};
+use store::{
+    NewProviderKey, Page, ProviderKeyPlace, ProviderKeyRow, ProviderKeySecret, ProviderKeyStatus, ProviderKeyUpdate, SealedProviderKeyRow,
+};
 
 use crate::app::caller::{Admin, Management};
 use crate::app::key_check::{KeyQuestion, KeyTested, KeyVerdict, busy};
+use crate::app::page::{Listed, one_more};
 use crate::app::{Control, ask, checks};
 
 /// Limit: bytes of a provider's key.
@@ -73,9 +76,16 @@ pub enum ProviderKeyTest {
 }
 
 impl Control {
-    /// All keys by provider, in the order of their use.
-    pub async fn provider_key_list(&self, who: &Management) -> Result<Vec<ProviderKeyRow>, Fault> {
-        ask::store(Code::DirectoryUnavailable, store::provider_key_list(&self.db, who.scope())).await
+    /// A page of keys by provider, in the order of their use.
+    pub async fn provider_key_list(
+        &self,
+        who: &Management,
+        page: Page<ProviderKeyPlace>,
+    ) -> Result<Listed<ProviderKeyRow, ProviderKeyPlace>, Fault> {
+        let (limit, page) = (page.limit, one_more(page));
+        let rows = ask::store(Code::DirectoryUnavailable, store::provider_key_list(&self.db, who.scope(), &page)).await?;
+        let place = |row: &ProviderKeyRow| ProviderKeyPlace { provider: row.provider.clone(), priority: row.priority, id: row.id };
+        Ok(Listed::cut(rows, limit, place))
     }
 
     /// Tests a key, seals it and saves it.

@@ -4,10 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{Code, Fault, OrganizationId, Secret, SessionId, UnixMicros};
 use service::{clock, random};
-use store::{SessionCallerRow, SessionEnd, SessionRow, SessionsKept};
+use store::{Moment, Page, SessionCallerRow, SessionEnd, SessionRow, SessionsKept};
 
 use crate::app::auth::Visitor;
 use crate::app::caller::{LoggedIn, Management, key_hash};
+use crate::app::page::{Listed, one_more};
 use crate::app::{Control, ask};
 
 /// A session that nobody uses for so long ends.
@@ -75,12 +76,17 @@ impl Control {
         }
     }
 
-    /// The person's own sessions, newest first.
-    pub async fn session_list(&self, who: &LoggedIn) -> Result<Vec<SessionRow>, Fault> {
-        let mut rows = ask::store(Code::DirectoryUnavailable, store::session_list(&self.db, who.user())).await?;
+    /// A page of the person's own sessions, newest first.
+    pub async fn session_list(
+        &self,
+        who: &LoggedIn,
+        page: Page<Moment<SessionId>>,
+    ) -> Result<Listed<SessionRow, Moment<SessionId>>, Fault> {
+        let rows = ask::store(Code::DirectoryUnavailable, store::session_list(&self.db, who.user(), one_more(page))).await?;
+        let mut listed = Listed::cut(rows, page.limit, |row| Moment { at: row.created_at, id: row.id });
         let now = clock::now();
-        rows.retain(|row| now < ends_at(row.created_at, row.last_used_at));
-        Ok(rows)
+        listed.rows.retain(|row| now < ends_at(row.created_at, row.last_used_at));
+        Ok(listed)
     }
 
     /// Ends one of the person's own sessions.

@@ -18,11 +18,8 @@ use crate::app::checks::invalid;
 use crate::http::csv;
 use crate::http::edge::Refused;
 use crate::http::input::{self, Params};
-use crate::http::output;
+use crate::http::{output, page};
 
-const PAGE_USUAL: u32 = 50;
-/// Limit: lines on a page.
-const PAGE_MAX: u32 = 200;
 /// Limit: bytes of an id that is looked for.
 const ID_BYTES_MAX: usize = 64;
 
@@ -95,6 +92,8 @@ impl From<AuditRow> for AuditEventOut {
 pub(super) struct AuditOut {
     /// Newest first.
     data: Vec<AuditEventOut>,
+    /// Whether another page follows.
+    has_more: bool,
     /// Where the next page begins; null on the last.
     next_cursor: Option<String>,
 }
@@ -151,13 +150,12 @@ pub(super) async fn audit_list(
     State(control): State<Arc<Control>>,
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditOut>, Refused> {
-    let limit = input::limit(query.limit, PAGE_USUAL, PAGE_MAX)?;
-    let before = cursor(query.cursor.as_deref())?;
+    let page = page::page(query.limit, query.cursor.as_deref())?;
     let AuditQuery { actor, action, subject_kind, subject, from, to, .. } = query;
     let filter = filter(AuditExportQuery { actor, action, subject_kind, subject, from, to })?;
-    let list = control.audit_list(&who, &filter, before, limit).await?;
-    let next_cursor = list.next.map(|number| number.to_string());
-    Ok(Json(AuditOut { data: list.rows.into_iter().map(AuditEventOut::from).collect(), next_cursor }))
+    let list = control.audit_list(&who, &filter, page).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(AuditOut { data: list.rows.into_iter().map(AuditEventOut::from).collect(), has_more, next_cursor }))
 }
 
 /// Export the audit log
@@ -216,11 +214,6 @@ fn written(rows: &[AuditRow]) -> String {
         ]));
     }
     text
-}
-
-fn cursor(text: Option<&str>) -> Result<Option<i64>, Fault> {
-    let read = |text: &str| text.parse().ok().filter(|number| *number > 0);
-    text.map(|text| read(text).ok_or_else(|| invalid("cursor", "`cursor` must be the `next_cursor` of a page"))).transpose()
 }
 
 fn filter(query: AuditExportQuery) -> Result<AuditFilter, Fault> {

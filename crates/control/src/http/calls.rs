@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use analytics::{CallCursor, CallFilter, CallOutcome, TimeRange};
+use analytics::{CallFilter, CallOutcome, TimeRange};
 use axum::Json;
 use axum::extract::State;
 use domain::{Fault, RequestId};
@@ -11,14 +11,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Control;
 use crate::app::caller::Management;
-use crate::app::checks::invalid;
 use crate::http::call_out::{CallDetailOut, CallOut, Outcome};
 use crate::http::edge::Refused;
 use crate::http::input::{self, Id, NoParams, Params};
-
-const PAGE_USUAL: u32 = 50;
-/// Limit: calls on a page.
-const PAGE_MAX: u32 = 200;
+use crate::http::page;
 
 /// Who paid.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
@@ -107,6 +103,8 @@ pub(super) struct CallsQuery {
 pub(super) struct CallsOut {
     /// Newest first.
     data: Vec<CallOut>,
+    /// Whether another page follows.
+    has_more: bool,
     /// Where the next page begins; null on the last.
     next_cursor: Option<String>,
 }
@@ -121,10 +119,10 @@ pub(super) async fn call_list(
     State(control): State<Arc<Control>>,
     Params(query): Params<CallsQuery>,
 ) -> Result<Json<CallsOut>, Refused> {
-    let after = cursor(query.cursor.as_deref())?;
-    let limit = input::limit(query.limit, PAGE_USUAL, PAGE_MAX)?;
-    let list = control.call_list(&who, &filter(query)?, after, limit).await?;
-    Ok(Json(CallsOut { data: list.rows.iter().map(CallOut::from).collect(), next_cursor: list.next.map(|next| next.to_string()) }))
+    let page = page::page(query.limit, query.cursor.as_deref())?;
+    let list = control.call_list(&who, &filter(query)?, page).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(CallsOut { data: list.rows.iter().map(CallOut::from).collect(), has_more, next_cursor }))
 }
 
 /// One call
@@ -140,10 +138,6 @@ pub(super) async fn call_get(
 ) -> Result<Json<CallDetailOut>, Refused> {
     let row = control.call_get(&who, id).await?;
     Ok(Json(CallDetailOut::try_from(&row)?))
-}
-
-fn cursor(text: Option<&str>) -> Result<Option<CallCursor>, Fault> {
-    text.map(|text| text.parse().map_err(|_| invalid("cursor", "`cursor` must be the `next_cursor` of a page"))).transpose()
 }
 
 fn filter(query: CallsQuery) -> Result<CallFilter, Fault> {

@@ -10,7 +10,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use domain::ids::InviteId;
 use domain::{ApiKeyId, Code, Fault, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId};
 use serde::de::value::MapAccessDeserializer;
@@ -32,6 +32,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        not_empty(&parts.uri)?;
         let read = Query::<T>::try_from_uri(&parts.uri);
         read.map(|Query(params)| Self(params)).map_err(|refusal| {
             let text = refusal.body_text();
@@ -39,6 +40,15 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
             let (path, reason) = text.split_once(": ").unwrap_or(("", text));
             Refused(wrong_field("query", path, reason))
         })
+    }
+}
+
+/// A parameter without a value could be taken for any value, or for none.
+fn not_empty(uri: &Uri) -> Result<(), Refused> {
+    let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else { return Ok(()) };
+    match pairs.into_iter().find(|(_, value)| value.is_empty()) {
+        Some((name, _)) => Err(Refused(invalid(&name, format!("`{name}` in the query is empty; give it a value, or leave it out")))),
+        None => Ok(()),
     }
 }
 
@@ -254,15 +264,6 @@ pub(super) fn time(param: &str, text: Option<&str>) -> Result<Option<UnixMicros>
 fn has_offset(text: &str) -> bool {
     let clock = text.get("2026-11-20T".len()..).unwrap_or_default();
     clock.ends_with(['Z', 'z']) || clock.contains(['+', '-'])
-}
-
-/// A page's size.
-pub(super) fn limit(asked: Option<u32>, usual: u32, most: u32) -> Result<u32, Fault> {
-    match asked {
-        None => Ok(usual),
-        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
-        Some(_) => Err(invalid("limit", format!("`limit` must be 1 to {most}"))),
-    }
 }
 
 #[cfg(test)]

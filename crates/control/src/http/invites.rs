@@ -9,19 +9,15 @@ use domain::Secret;
 use domain::ids::InviteId;
 use serde::{Deserialize, Serialize};
 use store::{InviteRow, InviteStatus};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::app::Control;
 use crate::app::caller::{Admin, LoggedIn};
-use crate::app::checks::invalid;
 use crate::http::auth::{MembershipOut, RoleInOut};
 use crate::http::edge::Refused;
 use crate::http::input::{self, Id, NoParams, Params};
 use crate::http::output;
-
-const PAGE_USUAL: u32 = 50;
-/// Limit: invitations on a page.
-const PAGE_MAX: u32 = 200;
+use crate::http::page::{self, PageQuery};
 
 /// What became of an invitation.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -83,19 +79,10 @@ impl From<InviteRow> for InviteOut {
 pub(super) struct InvitesOut {
     /// Newest first.
     data: Vec<InviteOut>,
+    /// Whether another page follows.
+    has_more: bool,
     /// Where the next page begins; null on the last.
     next_cursor: Option<String>,
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct InvitesQuery {
-    /// Invitations on a page, 1 to 200. Default: 50.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
 }
 
 /// Whom to invite.
@@ -119,19 +106,16 @@ pub(super) struct InviteAcceptIn {
 /// Invitations
 ///
 /// For owners and admins.
-#[utoipa::path(get, path = "/api/v1/invites", tag = "Organizations", params(InvitesQuery),
+#[utoipa::path(get, path = "/api/v1/invites", tag = "Organizations", params(PageQuery),
     responses((status = 200, description = "A page of invitations.", body = InvitesOut)))]
 pub(super) async fn invite_list(
     who: Admin,
     State(control): State<Arc<Control>>,
-    Params(query): Params<InvitesQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<InvitesOut>, Refused> {
-    let limit = input::limit(query.limit, PAGE_USUAL, PAGE_MAX)?;
-    let wrong = || invalid("cursor", "`cursor` must be the `next_cursor` of a page");
-    let before = query.cursor.map(|text| text.parse::<InviteId>().map_err(|_| wrong())).transpose()?;
-    let list = control.invite_list(&who, before, limit).await?;
-    let next_cursor = list.next.map(|id| id.to_string());
-    Ok(Json(InvitesOut { data: list.rows.into_iter().map(InviteOut::from).collect(), next_cursor }))
+    let list = control.invite_list(&who, query.page()?).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(InvitesOut { data: list.rows.into_iter().map(InviteOut::from).collect(), has_more, next_cursor }))
 }
 
 /// Invite somebody

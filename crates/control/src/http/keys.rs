@@ -12,16 +12,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Control;
 use crate::app::caller::{Developer, Management};
-use crate::app::checks::invalid;
 use crate::app::keys::{ApiKeyMade, ApiKeyNew};
 use crate::http::edge::Refused;
 use crate::http::input::{self, Id, NoParams, Params};
 use crate::http::key_rules::KeyRulesBody;
-use crate::http::output;
-
-const PAGE_USUAL: u32 = 50;
-/// Limit: keys on a page.
-const PAGE_MAX: u32 = 200;
+use crate::http::{output, page};
 
 /// Whether a key opens.
 #[derive(Debug, Serialize, ToSchema)]
@@ -123,6 +118,8 @@ pub(super) struct KeysQuery {
 pub(super) struct ApiKeysOut {
     /// Oldest first.
     data: Vec<ApiKeyOut>,
+    /// Whether another page follows.
+    has_more: bool,
     /// Where the next page begins; null on the last.
     next_cursor: Option<String>,
 }
@@ -188,10 +185,9 @@ pub(super) async fn key_list(
     Params(query): Params<KeysQuery>,
 ) -> Result<Json<ApiKeysOut>, Refused> {
     let project = input::id::<ProjectId>("project_id", query.project_id.as_deref())?;
-    let after = cursor(query.cursor.as_deref())?;
-    let limit = input::limit(query.limit, PAGE_USUAL, PAGE_MAX)?;
-    let list = control.key_list(&who, project, after, limit).await?;
-    Ok(Json(ApiKeysOut { data: list.rows.into_iter().map(ApiKeyOut::from).collect(), next_cursor: list.next.map(|id| id.to_string()) }))
+    let list = control.key_list(&who, project, page::page(query.limit, query.cursor.as_deref())?).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(ApiKeysOut { data: list.rows.into_iter().map(ApiKeyOut::from).collect(), has_more, next_cursor }))
 }
 
 /// Make or import an API key
@@ -224,10 +220,6 @@ pub(super) async fn key_revoke(
     Id(id): Id<ApiKeyId>,
 ) -> Result<Json<ApiKeyOut>, Refused> {
     Ok(Json(control.key_revoke(&who, id).await?.into()))
-}
-
-fn cursor(text: Option<&str>) -> Result<Option<ApiKeyId>, Fault> {
-    text.map(|text| text.parse().map_err(|_| invalid("cursor", "`cursor` must be the `next_cursor` of a page"))).transpose()
 }
 
 fn key_new(body: ApiKeyIn) -> Result<ApiKeyNew, Fault> {

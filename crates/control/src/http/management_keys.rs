@@ -14,9 +14,10 @@ use crate::app::Control;
 use crate::app::caller::Admin;
 use crate::app::management_keys::{ManagementKeyMade, ManagementKeyNew};
 use crate::http::edge::Refused;
-use crate::http::input::{self, Id, NoParams};
+use crate::http::input::{self, Id, NoParams, Params};
 use crate::http::keys::StatusOut;
 use crate::http::output;
+use crate::http::page::{self, PageQuery};
 
 /// A management key: everything but the key itself.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,11 +67,15 @@ impl From<ManagementKeyRow> for ManagementKeyOut {
     }
 }
 
-/// All management keys.
+/// A page of management keys.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ManagementKeysOut {
     /// Oldest first, revoked ones included.
     data: Vec<ManagementKeyOut>,
+    /// Whether another page follows.
+    has_more: bool,
+    /// Where the next page begins; null on the last.
+    next_cursor: Option<String>,
 }
 
 /// A management key to make.
@@ -108,15 +113,16 @@ impl From<ManagementKeyMade> for ManagementKeyMadeOut {
 /// Management keys
 ///
 /// For owners and admins.
-#[utoipa::path(get, path = "/api/v1/management-keys", tag = "Management keys",
-    responses((status = 200, description = "Oldest first.", body = ManagementKeysOut)))]
+#[utoipa::path(get, path = "/api/v1/management-keys", tag = "Management keys", params(PageQuery),
+    responses((status = 200, description = "A page of keys, oldest first.", body = ManagementKeysOut)))]
 pub(super) async fn management_key_list(
     who: Admin,
     State(control): State<Arc<Control>>,
-    _: NoParams,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<ManagementKeysOut>, Refused> {
-    let rows = control.management_key_list(&who).await?;
-    Ok(Json(ManagementKeysOut { data: rows.into_iter().map(ManagementKeyOut::from).collect() }))
+    let list = control.management_key_list(&who, query.page()?).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(ManagementKeysOut { data: list.rows.into_iter().map(ManagementKeyOut::from).collect(), has_more, next_cursor }))
 }
 
 /// Make a management key

@@ -17,6 +17,7 @@ use crate::http::auth::RoleInOut;
 use crate::http::edge::Refused;
 use crate::http::input::{self, Id, NoParams, Params};
 use crate::http::output;
+use crate::http::page::{self, PageQuery};
 
 /// A member of the organization.
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,11 +52,15 @@ impl From<MemberView> for MemberOut {
     }
 }
 
-/// All members.
+/// A page of members.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct MembersOut {
     /// Oldest membership first.
     data: Vec<MemberOut>,
+    /// Whether another page follows.
+    has_more: bool,
+    /// Where the next page begins; null on the last.
+    next_cursor: Option<String>,
 }
 
 /// Another role.
@@ -93,11 +98,16 @@ pub(super) struct LeaveIn {
 }
 
 /// Members
-#[utoipa::path(get, path = "/api/v1/members", tag = "Organizations",
-    responses((status = 200, description = "Oldest membership first.", body = MembersOut)))]
-pub(super) async fn member_list(who: Management, State(control): State<Arc<Control>>, _: NoParams) -> Result<Json<MembersOut>, Refused> {
-    let rows = control.member_list(&who).await?;
-    Ok(Json(MembersOut { data: rows.into_iter().map(MemberOut::from).collect() }))
+#[utoipa::path(get, path = "/api/v1/members", tag = "Organizations", params(PageQuery),
+    responses((status = 200, description = "A page of members, oldest membership first.", body = MembersOut)))]
+pub(super) async fn member_list(
+    who: Management,
+    State(control): State<Arc<Control>>,
+    Params(query): Params<PageQuery>,
+) -> Result<Json<MembersOut>, Refused> {
+    let list = control.member_list(&who, query.page()?).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(MembersOut { data: list.rows.into_iter().map(MemberOut::from).collect(), has_more, next_cursor }))
 }
 
 /// Change a member's role

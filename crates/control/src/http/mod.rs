@@ -23,6 +23,7 @@ pub(crate) mod openapi;
 mod operator;
 mod organizations;
 mod output;
+mod page;
 mod projects;
 mod provider_keys;
 mod sessions;

@@ -31,7 +31,8 @@ const REFUSED: &str = "Refused";
         description = "Usage, calls, credits, keys, provider keys and projects of an organization. Send a management key (`llmgm_…`) as \
             `Authorization: Bearer`, or log in with a browser: its session is about the person's first organization unless the header \
             `X-Llmg-Organization` names another of theirs, and what it changes needs the dashboard's own `Origin`. Money is in nano-USD (10⁻⁹ USD) and, as text, in USD; times are RFC 3339. Parameters and \
-            fields that are not listed here are refused. A POST with an `Idempotency-Key` is done once: sent again by the same caller within 30 days, it gets \
+            fields that are not listed here are refused. A list comes by page: `limit` rows, then `next_cursor` as `cursor` while `has_more`; a cursor is \
+            opaque, and rows that come or go meanwhile neither repeat nor hide others. A POST with an `Idempotency-Key` is done once: sent again by the same caller within 30 days, it gets \
             the first answer with `idempotency-replayed: true`; the same key with another request is refused with 409 (not for sign-up, log-in and log-out)."
     ),
     tags(

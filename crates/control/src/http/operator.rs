@@ -4,21 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use domain::ids::MailId;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::MailRow;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::app::Control;
 use crate::app::caller::Operator;
-use crate::app::checks::invalid;
 use crate::http::edge::Refused;
-use crate::http::input::{self, Params};
+use crate::http::input::Params;
 use crate::http::output;
-
-const PAGE_USUAL: u32 = 50;
-/// Limit: letters on a page.
-const PAGE_MAX: u32 = 200;
+use crate::http::page::{self, PageQuery};
 
 /// A letter that waits in the outbox.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,36 +47,24 @@ impl From<MailRow> for MailOut {
 pub(super) struct OutboxOut {
     /// Newest first.
     data: Vec<MailOut>,
+    /// Whether another page follows.
+    has_more: bool,
     /// Where the next page begins; null on the last.
     next_cursor: Option<String>,
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct OutboxQuery {
-    /// Letters on a page, 1 to 200. Default: 50.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
 }
 
 /// The outbox
 ///
 /// For operators of the instance. This instance has no mail server: letters wait here, and as files in the folder `outbox` of
 /// the data folder, for the operator to pass on. The newest 1000 are kept.
-#[utoipa::path(get, path = "/api/v1/operator/outbox", tag = "Operator", params(OutboxQuery),
+#[utoipa::path(get, path = "/api/v1/operator/outbox", tag = "Operator", params(PageQuery),
     responses((status = 200, description = "A page of letters.", body = OutboxOut)))]
 pub(super) async fn outbox_list(
     who: Operator,
     State(control): State<Arc<Control>>,
-    Params(query): Params<OutboxQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<OutboxOut>, Refused> {
-    let limit = input::limit(query.limit, PAGE_USUAL, PAGE_MAX)?;
-    let wrong = || invalid("cursor", "`cursor` must be the `next_cursor` of a page");
-    let before = query.cursor.map(|text| text.parse::<MailId>().map_err(|_| wrong())).transpose()?;
-    let list = control.mail_list(&who, before, limit).await?;
-    let next_cursor = list.next.map(|id| id.to_string());
-    Ok(Json(OutboxOut { data: list.rows.into_iter().map(MailOut::from).collect(), next_cursor }))
+    let list = control.mail_list(&who, query.page()?).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(OutboxOut { data: list.rows.into_iter().map(MailOut::from).collect(), has_more, next_cursor }))
 }

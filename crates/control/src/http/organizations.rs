@@ -16,8 +16,9 @@ use crate::app::caller::{Admin, LoggedIn, Management};
 use crate::app::checks::invalid;
 use crate::http::auth::{AuthSessionOut, MembershipOut};
 use crate::http::edge::Refused;
-use crate::http::input::{self, NoParams};
+use crate::http::input::{self, NoParams, Params};
 use crate::http::output;
+use crate::http::page::{self, PageQuery};
 
 /// Whether an organization may call.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -59,11 +60,15 @@ impl From<OrganizationRow> for OrganizationOut {
     }
 }
 
-/// A person's organizations.
+/// A page of a person's organizations.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OrganizationsOut {
     /// Oldest membership first.
     data: Vec<MembershipOut>,
+    /// Whether another page follows.
+    has_more: bool,
+    /// Where the next page begins; null on the last.
+    next_cursor: Option<String>,
 }
 
 /// An organization's name.
@@ -85,15 +90,16 @@ pub(super) struct SwitchIn {
 }
 
 /// Own organizations
-#[utoipa::path(get, path = "/api/v1/organizations", tag = "Organizations",
-    responses((status = 200, description = "Oldest membership first.", body = OrganizationsOut)))]
+#[utoipa::path(get, path = "/api/v1/organizations", tag = "Organizations", params(PageQuery),
+    responses((status = 200, description = "A page of organizations, oldest membership first.", body = OrganizationsOut)))]
 pub(super) async fn organization_list(
     who: LoggedIn,
     State(control): State<Arc<Control>>,
-    _: NoParams,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<OrganizationsOut>, Refused> {
-    let rows = control.organization_list(&who).await?;
-    Ok(Json(OrganizationsOut { data: rows.into_iter().map(MembershipOut::from).collect() }))
+    let list = control.organization_list(&who, query.page()?).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(OrganizationsOut { data: list.rows.into_iter().map(MembershipOut::from).collect(), has_more, next_cursor }))
 }
 
 /// Make a further organization

@@ -13,8 +13,9 @@ use crate::app::Control;
 use crate::app::caller::{Admin, Management};
 use crate::app::projects::ProjectChange;
 use crate::http::edge::Refused;
-use crate::http::input::{self, Id, NoParams};
+use crate::http::input::{self, Id, NoParams, Params};
 use crate::http::output;
+use crate::http::page::{self, PageQuery};
 
 /// Who pays for a project's calls.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -83,11 +84,15 @@ impl From<ProjectRow> for ProjectOut {
     }
 }
 
-/// All projects.
+/// A page of projects.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ProjectsOut {
     /// Oldest first.
     data: Vec<ProjectOut>,
+    /// Whether another page follows.
+    has_more: bool,
+    /// Where the next page begins; null on the last.
+    next_cursor: Option<String>,
 }
 
 /// New settings; what is left out stays.
@@ -105,12 +110,17 @@ pub(super) struct ProjectIn {
     cache_ttl_seconds: Option<u32>,
 }
 
-/// All projects
-#[utoipa::path(get, path = "/api/v1/projects", tag = "Projects",
-    responses((status = 200, description = "Oldest first.", body = ProjectsOut)))]
-pub(super) async fn project_list(who: Management, State(control): State<Arc<Control>>, _: NoParams) -> Result<Json<ProjectsOut>, Refused> {
-    let rows = control.project_list(&who).await?;
-    Ok(Json(ProjectsOut { data: rows.into_iter().map(ProjectOut::from).collect() }))
+/// Projects
+#[utoipa::path(get, path = "/api/v1/projects", tag = "Projects", params(PageQuery),
+    responses((status = 200, description = "A page of projects, oldest first.", body = ProjectsOut)))]
+pub(super) async fn project_list(
+    who: Management,
+    State(control): State<Arc<Control>>,
+    Params(query): Params<PageQuery>,
+) -> Result<Json<ProjectsOut>, Refused> {
+    let list = control.project_list(&who, query.page()?).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(ProjectsOut { data: list.rows.into_iter().map(ProjectOut::from).collect(), has_more, next_cursor }))
 }
 
 /// One project

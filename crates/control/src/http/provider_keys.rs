@@ -16,8 +16,9 @@ use crate::app::checks::invalid;
 use crate::app::key_check::{KeyTested, KeyVerdict};
 use crate::app::provider_keys::{ProviderKeyChange, ProviderKeyNew, ProviderKeyTest};
 use crate::http::edge::Refused;
-use crate::http::input::{self, Id, NoParams};
+use crate::http::input::{self, Id, NoParams, Params};
 use crate::http::output;
+use crate::http::page::{self, PageQuery};
 
 /// Whether a provider key is used.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -110,11 +111,15 @@ impl From<ProviderKeyRow> for ProviderKeyOut {
     }
 }
 
-/// All provider keys.
+/// A page of provider keys.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ProviderKeysOut {
     /// By provider, in the order of their use.
     data: Vec<ProviderKeyOut>,
+    /// Whether another page follows.
+    has_more: bool,
+    /// Where the next page begins; null on the last.
+    next_cursor: Option<String>,
 }
 
 /// A provider key to save.
@@ -227,15 +232,16 @@ impl From<KeyTested> for ProviderKeyTestOut {
 }
 
 /// Provider keys
-#[utoipa::path(get, path = "/api/v1/provider-keys", tag = "Provider keys",
-    responses((status = 200, description = "By provider, in the order of their use.", body = ProviderKeysOut)))]
+#[utoipa::path(get, path = "/api/v1/provider-keys", tag = "Provider keys", params(PageQuery),
+    responses((status = 200, description = "A page of keys by provider, in the order of their use.", body = ProviderKeysOut)))]
 pub(super) async fn provider_key_list(
     who: Management,
     State(control): State<Arc<Control>>,
-    _: NoParams,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<ProviderKeysOut>, Refused> {
-    let rows = control.provider_key_list(&who).await?;
-    Ok(Json(ProviderKeysOut { data: rows.into_iter().map(ProviderKeyOut::from).collect() }))
+    let list = control.provider_key_list(&who, query.page()?).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    Ok(Json(ProviderKeysOut { data: list.rows.into_iter().map(ProviderKeyOut::from).collect(), has_more, next_cursor }))
 }
 
 /// Save a provider key

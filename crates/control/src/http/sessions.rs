@@ -14,8 +14,9 @@ use crate::app::Control;
 use crate::app::caller::LoggedIn;
 use crate::app::sessions::ends_at;
 use crate::http::edge::Refused;
-use crate::http::input::{Id, NoParams};
+use crate::http::input::{Id, NoParams, Params};
 use crate::http::output;
+use crate::http::page::{self, PageQuery};
 
 /// A browser that is logged in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,19 +54,29 @@ impl SessionOut {
     }
 }
 
-/// All sessions of a person.
+/// A page of a person's sessions.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SessionsOut {
     /// Newest first.
     data: Vec<SessionOut>,
+    /// Whether another page follows.
+    has_more: bool,
+    /// Where the next page begins; null on the last.
+    next_cursor: Option<String>,
 }
 
 /// Own sessions
-#[utoipa::path(get, path = "/api/v1/auth/sessions", tag = "Log-in",
-    responses((status = 200, description = "Newest first.", body = SessionsOut)))]
-pub(super) async fn session_list(who: LoggedIn, State(control): State<Arc<Control>>, _: NoParams) -> Result<Json<SessionsOut>, Refused> {
-    let rows = control.session_list(&who).await?;
-    Ok(Json(SessionsOut { data: rows.iter().map(|row| SessionOut::of(row, who.session())).collect() }))
+#[utoipa::path(get, path = "/api/v1/auth/sessions", tag = "Log-in", params(PageQuery),
+    responses((status = 200, description = "A page of sessions, newest first.", body = SessionsOut)))]
+pub(super) async fn session_list(
+    who: LoggedIn,
+    State(control): State<Arc<Control>>,
+    Params(query): Params<PageQuery>,
+) -> Result<Json<SessionsOut>, Refused> {
+    let list = control.session_list(&who, query.page()?).await?;
+    let (has_more, next_cursor) = page::next(list.next);
+    let data = list.rows.iter().map(|row| SessionOut::of(row, who.session())).collect();
+    Ok(Json(SessionsOut { data, has_more, next_cursor }))
 }
 
 /// How many sessions ended.

@@ -1,5 +1,5 @@
 use domain::{Code, Fault, NanoUsd, Secret};
-use store::{KeyPage, api_key_list, balance, caller_by_key_hash, project_list};
+use store::{Page, api_key_list, balance, caller_by_key_hash, project_list};
 
 use crate::app::auth::Visitor;
 use crate::app::bootstrap::BootstrapAsk;
@@ -36,8 +36,8 @@ async fn a_first_start_may_be_repeated() {
         assert!(crate::Operator::try_from(who).is_ok());
     }
     assert_eq!(balance(&db, who.scope()).await.unwrap().credits, NanoUsd::from_usd(3));
-    assert_eq!(project_list(&db, who.scope()).await.unwrap().len(), 1);
-    let keys = api_key_list(&db, who.scope(), None, KeyPage { after: None, limit: 10 }).await.unwrap();
+    assert_eq!(project_list(&db, who.scope(), None, Page::first(10)).await.unwrap().len(), 1);
+    let keys = api_key_list(&db, who.scope(), Page::first(10)).await.unwrap();
     assert_eq!(keys.len(), 2);
     assert!(keys[1].name.starts_with("bootstrap, repeated 20"), "{}", keys[1].name);
 

@@ -9,6 +9,7 @@ mod credits;
 mod invites;
 mod key_change;
 mod keys;
+mod lists;
 mod management_keys;
 mod matrix;
 mod member_projects;

@@ -1,5 +1,7 @@
 //! People, organizations, projects, keys and the outbox.
 
+use std::collections::BTreeSet;
+
 use domain::{NanoUsd, UnixMicros};
 
 use crate::contract::world::{
@@ -8,8 +10,8 @@ use crate::contract::world::{
 };
 use crate::{
     ApiKeyRotate, ApiKeyUpdate, Bootstrapped, ChangeKind, Db, ImportOutcome, KeyPage, KeyRules, KeyStatus, NewApiKey, NewManagementKey,
-    ProjectMode, ProjectUpdate, Role, StoreError, api_key_create, api_key_get, api_key_import, api_key_list, api_key_revoke,
-    api_key_rotate, api_key_update, api_key_used, bootstrap, bootstrap_state, caller_by_key_hash, changes_after,
+    Page, ProjectMode, ProjectUpdate, Role, StoreError, api_key_create, api_key_get, api_key_import, api_key_list, api_key_list_of,
+    api_key_revoke, api_key_rotate, api_key_update, api_key_used, bootstrap, bootstrap_state, caller_by_key_hash, changes_after,
     management_caller_by_key_hash, management_key_create, management_key_list, management_key_revoke, memberships_of, organization_get,
     person_by_email, person_get, project_get, project_list, project_update, revision_latest,
 };
@@ -36,7 +38,7 @@ pub async fn a_bootstrap_makes_everything_once(db: Db) {
     // Fresh keys on a repeat are explicit.
     api_key_create(&db, &scope(1), &new_key(9), &author(NOW)).await.unwrap();
     management_key_create(&db, &scope(1), &new_management_key(9), &author(NOW)).await.unwrap();
-    assert_eq!(api_key_list(&db, &scope(1), None, ALL).await.unwrap().len(), 2);
+    assert_eq!(api_key_list(&db, &scope(1), ALL).await.unwrap().len(), 2);
 
     let mut stranger = first_start(NanoUsd::ZERO);
     stranger.email = "eve@example.com".to_owned();
@@ -105,7 +107,7 @@ pub async fn a_project_update_is_told_to_gateways(db: Db) {
     assert_eq!((changed.mode, changed.cache_enabled, changed.cache_ttl_seconds), (ProjectMode::ApiKeys, true, 3_600));
     assert_eq!((&*changed.name, changed.updated_at, changed.created_at), ("Default", UnixMicros(5), NOW));
     assert_eq!(project_get(&db, &scope(1), project(1)).await.unwrap(), changed);
-    assert_eq!(project_list(&db, &scope(1)).await.unwrap(), [changed]);
+    assert_eq!(project_list(&db, &scope(1), None, Page::first(10)).await.unwrap(), [changed]);
     let changes = changes_after(&db, before, 10).await.unwrap();
     assert_eq!((changes.len(), changes[0].kind, &*changes[0].subject), (1, ChangeKind::ProjectChanged, &*project(1).to_string()));
     let caller = caller_by_key_hash(&db, &[1; 32]).await.unwrap().unwrap();
@@ -127,11 +129,12 @@ pub async fn keys_are_listed_by_page(db: Db) {
     for n in 2..=5 {
         api_key_create(&db, &scope(1), &new_key(n), &author(NOW)).await.unwrap();
     }
-    let first = api_key_list(&db, &scope(1), Some(project(1)), KeyPage { after: None, limit: 3 }).await.unwrap();
-    let rest = api_key_list(&db, &scope(1), Some(project(1)), KeyPage { after: Some(first[2].id), limit: 3 }).await.unwrap();
+    let first = api_key_list_of(&db, &scope(1), &BTreeSet::from([project(1)]), KeyPage { after: None, limit: 3 }).await.unwrap();
+    let rest =
+        api_key_list_of(&db, &scope(1), &BTreeSet::from([project(1)]), KeyPage { after: Some(first[2].id), limit: 3 }).await.unwrap();
     let ids: Vec<_> = first.iter().chain(&rest).map(|row| row.id).collect();
     assert_eq!(ids, (1..=5).map(key).collect::<Vec<_>>());
-    assert!(api_key_list(&db, &scope(1), Some(project(2)), ALL).await.unwrap().is_empty());
+    assert!(api_key_list_of(&db, &scope(1), &BTreeSet::from([project(2)]), ALL).await.unwrap().is_empty());
 
     api_key_used(&db, &scope(1), key(2), UnixMicros(20)).await.unwrap();
     api_key_used(&db, &scope(1), key(2), UnixMicros(10)).await.unwrap();
@@ -157,9 +160,9 @@ pub async fn nothing_is_seen_through_another_scope(db: Db) {
     ));
     assert!(matches!(management_key_revoke(&db, &two, new_management_key(1).id, &author(NOW)).await, Err(StoreError::NotFound { .. })));
     api_key_used(&db, &two, key(1), NOW).await.unwrap();
-    assert!(api_key_list(&db, &two, None, ALL).await.unwrap().is_empty());
-    assert!(management_key_list(&db, &two).await.unwrap().is_empty());
-    assert!(project_list(&db, &two).await.unwrap().is_empty());
+    assert!(api_key_list(&db, &two, ALL).await.unwrap().is_empty());
+    assert!(management_key_list(&db, &two, Page::first(10)).await.unwrap().is_empty());
+    assert!(project_list(&db, &two, None, Page::first(10)).await.unwrap().is_empty());
     assert_eq!(api_key_get(&db, &scope(1), key(1)).await.unwrap().last_used_at, None);
     assert_eq!(revision_latest(&db).await.unwrap(), before);
 }
@@ -174,12 +177,12 @@ pub async fn a_management_key_shows_its_maker(db: Db) {
     let narrow = NewManagementKey { scopes: scopes.clone(), ..new_management_key(2) };
     management_key_create(&db, &scope(1), &narrow, &author(NOW)).await.unwrap();
     assert_eq!(management_caller_by_key_hash(&db, &narrow.hash).await.unwrap().unwrap().scopes, scopes);
-    assert_eq!(management_key_list(&db, &scope(1)).await.unwrap()[1].scopes, scopes);
+    assert_eq!(management_key_list(&db, &scope(1), Page::first(10)).await.unwrap()[1].scopes, scopes);
     management_key_revoke(&db, &scope(1), caller.key, &author(NOW)).await.unwrap();
     management_key_revoke(&db, &scope(1), caller.key, &author(NOW)).await.unwrap();
     assert_eq!(management_caller_by_key_hash(&db, &hash).await.unwrap().unwrap().status, KeyStatus::Revoked);
     assert_eq!(management_caller_by_key_hash(&db, &[0; 32]).await.unwrap(), None);
-    assert_eq!(management_key_list(&db, &scope(1)).await.unwrap().len(), 2);
+    assert_eq!(management_key_list(&db, &scope(1), Page::first(10)).await.unwrap().len(), 2);
 }
 
 pub async fn the_e_mail_has_no_case(db: Db) {

@@ -8,9 +8,9 @@ use crate::contract::world::{
 };
 use crate::{
     AuditAction, AuditFilter, ChangeKind, Db, KeyStatus, MemberChange, MemberRemove, NewApiKey, NewManagementKey, NewOrganization,
-    OrganizationRow, OrganizationStatus, PersonRow, ProjectMode, ProjectRow, Role, StoreError, api_key_create, audit_list, changes_after,
-    management_caller_by_key_hash, management_key_create, member_get, member_list, member_remove, member_role_set, memberships_of,
-    organization_create, organization_rename, ownership_transfer, revision_latest, session_switch,
+    OrganizationRow, OrganizationStatus, Page, PersonRow, ProjectMode, ProjectRow, Role, StoreError, api_key_create, audit_list,
+    changes_after, management_caller_by_key_hash, management_key_create, member_get, member_list, member_remove, member_role_set,
+    memberships_of, organization_create, organization_rename, ownership_transfer, revision_latest, session_switch,
 };
 
 /// Person `n` with a role in organization 1.
@@ -69,7 +69,7 @@ pub async fn two_owners_who_leave_at_once_leave_one(db: Db) {
         ends.push(one.await.unwrap());
     }
     assert!(ends.contains(&MemberChange::Done) && ends.contains(&MemberChange::LastOwner), "{ends:?}");
-    assert_eq!(member_list(&db, &scope(1)).await.unwrap().len(), 1);
+    assert_eq!(member_list(&db, &scope(1), Page::first(10)).await.unwrap().len(), 1);
 }
 
 pub async fn an_organization_is_given_away(db: Db) {
@@ -106,7 +106,7 @@ pub async fn what_a_former_member_made_ends_as_told(db: Db) {
 pub async fn members_are_not_seen_through_another_scope(db: Db) {
     funded(&db, 0).await;
     other_organization(&db, 2, 0).await;
-    assert!(member_list(&db, &scope(2)).await.unwrap().is_empty());
+    assert!(member_list(&db, &scope(2), Page::first(10)).await.unwrap().is_empty());
     let set = member_role_set(&db, &scope(2), user(1), Role::Viewer, true, &author(NOW)).await;
     assert!(matches!(set, Err(StoreError::NotFound { what: "member" })));
     assert!(matches!(member_remove(&db, &scope(2), &remove(1, true), &author(NOW)).await, Err(StoreError::NotFound { .. })));

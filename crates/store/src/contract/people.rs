@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::contract::world::{NOW, author, organization, project, proven, scope, transfer, user};
 use crate::{
-    Db, NewSession, OrganizationRow, OrganizationStatus, PersonRow, ProjectMode, ProjectRow, Role, SessionEnd, SessionsKept, SignUp,
+    Db, NewSession, OrganizationRow, OrganizationStatus, Page, PersonRow, ProjectMode, ProjectRow, Role, SessionEnd, SessionsKept, SignUp,
     SignUpHome, SignedUp, StoreError, balance, member_get, memberships_of, people_count, person_get, person_password_set, project_list,
     session_caller_by_hash, session_create, session_list, session_revoke, session_used, sessions_revoke, sign_up,
 };
@@ -84,7 +84,7 @@ pub async fn sign_ups_at_once_make_one_operator(db: Db) {
         let credits = if done == SignedUp::First { NanoUsd::from_usd(5) } else { NanoUsd::ZERO };
         assert_eq!(balance(&db, &scope(n)).await.unwrap().credits, credits);
         assert_eq!(memberships_of(&db, user(n)).await.unwrap()[0].role, Role::Owner);
-        assert_eq!(project_list(&db, &scope(n)).await.unwrap()[0].mode, ProjectMode::Hybrid);
+        assert_eq!(project_list(&db, &scope(n), None, Page::first(10)).await.unwrap()[0].mode, ProjectMode::Hybrid);
     }
     assert_eq!((first.len(), people_count(&db).await.unwrap()), (1, 8));
 
@@ -92,7 +92,7 @@ pub async fn sign_ups_at_once_make_one_operator(db: Db) {
     taken.person.email = " PERSON1@example.com".to_owned();
     taken.starter_transfer = TransferId::from_uuid(Uuid::from_u128(9));
     assert!(matches!(sign_up(&db, &taken, &author(NOW)).await, Err(StoreError::Conflict { what: "e-mail address" })));
-    assert!(matches!(project_list(&db, &scope(9)).await.as_deref(), Ok([])), "half a sign-up stayed");
+    assert!(matches!(project_list(&db, &scope(9), None, Page::first(10)).await.as_deref(), Ok([])), "half a sign-up stayed");
     proven(&db).await;
 }
 
@@ -128,7 +128,7 @@ pub async fn a_session_opens_until_it_ends(db: Db) {
     session_revoke(&db, user(1), session(1), SessionEnd::Revoked, &author(NOW)).await.unwrap();
     assert_eq!(session_caller_by_hash(&db, &[1; 32]).await.unwrap(), None);
     assert!(matches!(session_revoke(&db, user(1), session(1), SessionEnd::Revoked, &author(NOW)).await, Err(StoreError::NotFound { .. })));
-    assert_eq!(session_list(&db, user(2)).await.unwrap().len(), 2, "one of sign-up, one of log-in");
+    assert_eq!(session_list(&db, user(2), Page::first(100)).await.unwrap().len(), 2, "one of sign-up, one of log-in");
 }
 
 pub async fn old_and_surplus_sessions_make_room(db: Db) {
@@ -137,10 +137,10 @@ pub async fn old_and_surplus_sessions_make_room(db: Db) {
         session_create(&db, &new_session(1, n), SessionsKept { count: 3, ..ALL }, &author(NOW)).await.unwrap();
     }
     let ids = |rows: Vec<crate::SessionRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
-    assert_eq!(ids(session_list(&db, user(1)).await.unwrap()), [session(4), session(3), session(2)]);
+    assert_eq!(ids(session_list(&db, user(1), Page::first(100)).await.unwrap()), [session(4), session(3), session(2)]);
     let kept = SessionsKept { created_after: NOW.plus_seconds(2), used_after: NOW.plus_seconds(3), count: 3 };
     session_create(&db, &new_session(1, 5), kept, &author(NOW)).await.unwrap();
-    assert_eq!(ids(session_list(&db, user(1)).await.unwrap()), [session(5), session(4)]);
+    assert_eq!(ids(session_list(&db, user(1), Page::first(100)).await.unwrap()), [session(5), session(4)]);
 }
 
 pub async fn another_password_ends_the_other_sessions(db: Db) {
@@ -152,8 +152,14 @@ pub async fn another_password_ends_the_other_sessions(db: Db) {
     }
     person_password_set(&db, user(1), "other", session(2), &author(NOW)).await.unwrap();
     assert_eq!(person_get(&db, user(1)).await.unwrap().password_hash, "other");
-    assert_eq!(session_list(&db, user(1)).await.unwrap()[0].id, session(2));
-    assert_eq!((session_list(&db, user(1)).await.unwrap().len(), session_list(&db, user(2)).await.unwrap().len()), (1, 2));
+    assert_eq!(session_list(&db, user(1), Page::first(100)).await.unwrap()[0].id, session(2));
+    assert_eq!(
+        (
+            session_list(&db, user(1), Page::first(100)).await.unwrap().len(),
+            session_list(&db, user(2), Page::first(100)).await.unwrap().len()
+        ),
+        (1, 2)
+    );
     assert!(matches!(person_password_set(&db, user(9), "x", session(1), &author(NOW)).await, Err(StoreError::NotFound { .. })));
 }
 
@@ -165,5 +171,11 @@ pub async fn other_sessions_end_together(db: Db) {
     assert_eq!(sessions_revoke(&db, user(1), session(1), &author(NOW)).await.unwrap(), 1, "that of sign-up");
     assert_eq!(sessions_revoke(&db, user(1), session(1), &author(NOW)).await.unwrap(), 0);
     assert!(matches!(sessions_revoke(&db, user(2), session(1), &author(NOW)).await, Err(StoreError::NotFound { .. })));
-    assert_eq!((session_list(&db, user(1)).await.unwrap().len(), session_list(&db, user(2)).await.unwrap().len()), (1, 1));
+    assert_eq!(
+        (
+            session_list(&db, user(1), Page::first(100)).await.unwrap().len(),
+            session_list(&db, user(2), Page::first(100)).await.unwrap().len()
+        ),
+        (1, 1)
+    );
 }

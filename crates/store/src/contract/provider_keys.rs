@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::contract::world::{NOW, author, funded, other_organization, scope, user};
 use crate::{
-    ChangeKind, DataKeyRow, Db, NewProviderKey, ProviderKeySecret, ProviderKeyStatus, ProviderKeyUpdate, StoreError, changes_after,
+    ChangeKind, DataKeyRow, Db, NewProviderKey, Page, ProviderKeySecret, ProviderKeyStatus, ProviderKeyUpdate, StoreError, changes_after,
     data_key_create, data_key_get, provider_key_create, provider_key_delete, provider_key_get, provider_key_list, provider_key_tested,
     provider_key_update, provider_keys_sealed, revision_latest,
 };
@@ -68,7 +68,7 @@ pub async fn provider_keys_live_in_their_organization(db: Db) {
     let same_name = NewProviderKey { id: id(3), ..new(1, 0) };
     assert!(matches!(provider_key_create(&db, &scope(1), &same_name, &author(NOW)).await, Err(StoreError::Conflict { .. })));
     provider_key_create(&db, &scope(2), &same_name, &author(NOW)).await.unwrap();
-    let rows = provider_key_list(&db, &scope(1)).await.unwrap();
+    let rows = provider_key_list(&db, &scope(1), &Page::first(10)).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id(2), id(1)]);
     let sealed = provider_keys_sealed(&db, &scope(2)).await.unwrap();
     assert_eq!(sealed.iter().map(|row| (row.id, &*row.sealed)).collect::<Vec<_>>(), [(id(3), [1; 40].as_slice())]);

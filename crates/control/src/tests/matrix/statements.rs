@@ -44,8 +44,8 @@ impl Visit for Summary {
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
-/// An answer, and what was asked for it.
-pub(super) async fn of<T>(work: impl Future<Output = T>) -> (T, Vec<String>) {
+/// An answer, and by which name [`taken`] knows what was asked for it.
+pub(super) async fn of<T>(work: impl Future<Output = T>) -> (T, u64) {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         let statements = Targets::new().with_target("sqlx::query", Level::DEBUG).with_target(TARGET, Level::INFO);
@@ -54,6 +54,10 @@ pub(super) async fn of<T>(work: impl Future<Output = T>) -> (T, Vec<String>) {
     });
     let span = tracing::info_span!(target: TARGET, "counted");
     let id = span.id().unwrap().into_u64();
-    let answer = work.instrument(span).await;
-    (answer, SEEN.lock().remove(&id).unwrap_or_default())
+    (work.instrument(span).await, id)
+}
+
+/// What was asked. The driver logs a statement after its answer: whole only when the databases are closed.
+pub(super) fn taken(id: u64) -> Vec<String> {
+    SEEN.lock().remove(&id).unwrap_or_default()
 }
