@@ -143,7 +143,11 @@ async function answer(route, url, response, empty) {
     case "GET /api/v1/usage":
       return json(response, 200, made.usage(url.searchParams, empty));
     case "GET /api/v1/calls":
-      return json(response, 200, empty ? { data: [], has_more: false, next_cursor: null } : made.calls(url.searchParams));
+      return json(
+        response,
+        200,
+        empty ? { data: [], has_more: false, next_cursor: null } : made.calls(url.searchParams),
+      );
     case "GET /api/v1/api-keys":
       return json(response, 200, { data: empty ? [] : made.KEYS, has_more: false, next_cursor: null });
     case "POST /api/v1/api-keys":
@@ -231,7 +235,11 @@ export const server = createServer((request, response) => {
     if (scenario === "slow") await later(60_000);
     if (scenario === "refused" && url.pathname === "/api/v1/calls") {
       const refused = made.calls(new URLSearchParams("failed=true&limit=1"));
-      return json(response, 200, { data: url.searchParams.has("failed") ? [] : refused.data, has_more: false, next_cursor: null });
+      return json(response, 200, {
+        data: url.searchParams.has("failed") ? [] : refused.data,
+        has_more: false,
+        next_cursor: null,
+      });
     }
     return answer(route, url, response, ["empty", "refused"].includes(scenario));
   })().catch((error) => problem(response, 500, "fixture_error", String(error)));

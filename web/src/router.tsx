@@ -57,6 +57,27 @@ const invite = createRoute({
   component: lazyRouteComponent(() => import("./pages/invite"), "Invite"),
 });
 
+const forgotPassword = createRoute({
+  getParentRoute: () => root,
+  path: "/forgot-password",
+  component: lazyRouteComponent(() => import("./pages/forgot-password"), "ForgotPassword"),
+});
+const resetPassword = createRoute({
+  getParentRoute: () => root,
+  path: "/reset-password",
+  component: lazyRouteComponent(() => import("./pages/reset-password"), "ResetPassword"),
+});
+const verifyEmail = createRoute({
+  getParentRoute: () => root,
+  path: "/verify-email",
+  component: lazyRouteComponent(() => import("./pages/verify-email"), "VerifyEmail"),
+});
+const confirmSignUp = createRoute({
+  getParentRoute: () => root,
+  path: "/confirm-sign-up",
+  component: lazyRouteComponent(() => import("./pages/confirm-sign-up"), "ConfirmSignUp"),
+});
+
 const dashboard = createRoute({
   getParentRoute: () => root,
   path: "/dashboard",
@@ -155,6 +176,10 @@ const routeTree = root.addChildren([
   logIn,
   signUp,
   invite,
+  forgotPassword,
+  resetPassword,
+  verifyEmail,
+  confirmSignUp,
   dashboard.addChildren([
     index,
     getStarted,

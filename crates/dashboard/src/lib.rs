@@ -34,7 +34,8 @@ const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 /// The file behind every page.
 const INDEX: &str = "/index.html";
 /// The pages, which are told apart in the browser (`web/src/router.tsx`); so is everything under `/dashboard`.
-const PAGES: [&str; 5] = ["/", "/catalog", "/log-in", "/sign-up", "/invite"];
+const PAGES: [&str; 9] =
+    ["/", "/catalog", "/log-in", "/sign-up", "/invite", "/forgot-password", "/reset-password", "/verify-email", "/confirm-sign-up"];
 const NOT_BUILT: &str = include_str!("not_built.html");
 
 #[derive(RustEmbed)]

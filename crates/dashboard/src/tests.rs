@@ -28,7 +28,16 @@ fn get(path: &str, of: &[(http::HeaderName, &str)]) -> Option<Response<Bytes>> {
 
 #[test]
 fn every_page_of_the_router_is_the_index_with_its_policy() {
-    for path in ["/", "/catalog", "/log-in", "/sign-up", "/dashboard", "/dashboard/calls/req_1", "/dashboard/settings/provider-keys"] {
+    for path in [
+        "/",
+        "/catalog",
+        "/log-in",
+        "/sign-up",
+        "/reset-password",
+        "/dashboard",
+        "/dashboard/calls/req_1",
+        "/dashboard/settings/provider-keys",
+    ] {
         let page = get(path, &[]).unwrap_or_else(|| panic!("{path}"));
         assert_eq!((page.status(), page.body().as_ref()), (StatusCode::OK, INDEX_HTML.as_bytes()), "{path}");
         assert_eq!(page.headers()[CACHE_CONTROL], "no-cache");

@@ -100,6 +100,8 @@ codes! {
     UpstreamInvalidResponse => "upstream_invalid_response",
     /// Credits cannot be reserved now, for our own reason.
     CreditsUnavailable => "credits_unavailable",
+    /// Room in a budget cannot be reserved now, for our own reason.
+    BudgetUnavailable => "budget_unavailable",
     /// Keys cannot be looked up now, for our own reason.
     DirectoryUnavailable => "directory_unavailable",
     /// Usage cannot be recorded now, so that nothing is served unbilled.

@@ -136,6 +136,11 @@ id!(
     "lease_"
 );
 id!(
+    /// How much a scope may spend in each window.
+    BudgetId,
+    "bud_"
+);
+id!(
     /// A row of the double-entry ledger.
     TransferId,
     "tr_"

@@ -2,6 +2,7 @@
 //!
 //! Holds no IO, no web, no SQL, no clock and no randomness. Everything here is a value.
 
+pub mod budget;
 pub mod fault;
 pub mod ids;
 pub mod key;
@@ -13,8 +14,9 @@ pub mod secret;
 pub mod time;
 pub mod usage;
 
+pub use budget::{Period, Window};
 pub use fault::{Code, Fault};
-pub use ids::{ApiKeyId, LeaseId, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UserId};
+pub use ids::{ApiKeyId, BudgetId, LeaseId, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UserId};
 pub use lane::{Epoch, GatewayId, Lane, Seq};
 pub use money::{NanoUsd, PicoUsd, PicoUsdPerUnit};
 pub use quirks::Quirks;

@@ -76,6 +76,7 @@ fn call() -> (Intent, UsageEvent) {
         metadata_json: r#"{"trace":"0123456789abcdef"}"#.to_owned(),
         user: "user-1234".to_owned(),
         session: "session-5678".to_owned(),
+        ..Facts::default()
     };
     let outcome = Outcome {
         kind: Kind::Settled.into(),

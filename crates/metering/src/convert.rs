@@ -2,12 +2,14 @@
 
 use analytics::{CallOutcome, CallRow};
 use domain::{
-    ApiKeyId, Epoch, GatewayId, Lane, LeaseId, NanoUsd, OrganizationId, ProjectId, RequestId, Seq, UnixMicros, Usage, UsageSource,
+    ApiKeyId, BudgetId, Epoch, GatewayId, Lane, LeaseId, NanoUsd, OrganizationId, ProjectId, RequestId, Seq, UnixMicros, Usage,
+    UsageSource, Window,
 };
+use proto::usage::v1::budget_use::Counts;
 use proto::usage::v1::outcome::Kind;
 use proto::usage::v1::{Attempt, Facts, Outcome, UsageEvent, UsageTokens};
 use serde_json::json;
-use store::{OutcomeKind, PostedEvent, UsedMode};
+use store::{BudgetUse, OutcomeKind, PostedEvent, UsedMode};
 use uuid::Uuid;
 
 /// The version of events that is understood.
@@ -42,6 +44,7 @@ pub fn posted_event(event: &UsageEvent) -> Result<PostedEvent, Poison> {
         cost: NanoUsd(event.cost_nano_usd),
         charged: NanoUsd(event.charged_nano_usd),
         hold: NanoUsd(event.hold_nano_usd),
+        budgets: checked.budgets,
     })
 }
 
@@ -106,6 +109,7 @@ struct Checked {
     outcome: CallOutcome,
     used_mode: UsedMode,
     usage: Usage,
+    budgets: Vec<BudgetUse>,
 }
 
 impl Checked {
@@ -128,7 +132,8 @@ impl Checked {
         let Some(usage) = usage(&event.usage.unwrap_or_default()) else {
             return poison("the event counts more tokens than can be stored");
         };
-        Self::with_ids(event, facts, lane, outcome, used_mode, usage).ok_or(Poison { reason: "an id of the event is not 16 bytes" })
+        Self::with_ids(event, facts, lane, outcome, used_mode, usage)
+            .ok_or(Poison { reason: "an id of the event is not 16 bytes, or a budget counts something unknown" })
     }
 
     fn with_ids(event: &UsageEvent, facts: &Facts, lane: Lane, outcome: CallOutcome, used_mode: UsedMode, usage: Usage) -> Option<Self> {
@@ -144,8 +149,25 @@ impl Checked {
             outcome,
             used_mode,
             usage,
+            budgets: facts.budgets.iter().map(|used| budget_use(event, used)).collect::<Option<_>>()?,
         })
     }
+}
+
+/// What a call adds to a budget; `None` when an id is none, or what counts is unknown.
+fn budget_use(event: &UsageEvent, used: &proto::usage::v1::BudgetUse) -> Option<BudgetUse> {
+    let uuid = |bytes: &[u8]| Uuid::from_slice(bytes).ok();
+    let amount = match Counts::try_from(used.counts).ok()? {
+        Counts::Cost => event.cost_nano_usd,
+        Counts::Charged => event.charged_nano_usd,
+        Counts::Unspecified => return None,
+    };
+    Some(BudgetUse {
+        budget: BudgetId::from_uuid(uuid(&used.budget_id)?),
+        window: Window::stored(used.window_start_us, used.window_end_us),
+        lease: if used.lease_id.is_empty() { None } else { Some(LeaseId::from_uuid(uuid(&used.lease_id)?)) },
+        amount: NanoUsd(amount),
+    })
 }
 
 fn poison<T>(reason: &'static str) -> Result<T, Poison> {

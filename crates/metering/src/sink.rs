@@ -135,7 +135,7 @@ async fn ledger_take(db: &Db, waiting: &mut BTreeSet<GatewayId>, events: &[Poste
     };
     if !posted.gaps.is_empty() {
         waiting.insert(work.gateway);
-        let ahead: Vec<PostedEvent> = events.iter().filter(|event| is_before_gap(event, &posted.gaps)).copied().collect();
+        let ahead: Vec<PostedEvent> = events.iter().filter(|event| is_before_gap(event, &posted.gaps)).cloned().collect();
         let late = store::post_batch(db, &PostBatch { events: &ahead, offsets: none, now: work.now }).await?;
         taken.events += late.events;
         taken.gaps = posted.gaps;

@@ -38,6 +38,7 @@ pub const fn of(code: Code) -> StatusCode {
         Code::UpstreamRateLimited
         | Code::UpstreamOverloaded
         | Code::CreditsUnavailable
+        | Code::BudgetUnavailable
         | Code::DirectoryUnavailable
         | Code::MeteringUnavailable
         | Code::Overloaded
@@ -62,6 +63,7 @@ mod tests {
     fn our_own_outage_is_never_an_answer_about_the_caller() {
         for code in [
             Code::CreditsUnavailable,
+            Code::BudgetUnavailable,
             Code::DirectoryUnavailable,
             Code::MeteringUnavailable,
             Code::Internal,

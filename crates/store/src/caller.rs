@@ -1,8 +1,9 @@
-//! From a key's SHA-256 to everything a gateway must know about its caller, in one query.
+//! From a key's SHA-256 to everything a gateway must know about its caller.
 
 use domain::{ApiKeyId, OrganizationId, ProjectId, UnixMicros};
 use sqlx::any::AnyRow;
 
+use crate::budget::{BudgetRow, budgets_of_key};
 use crate::db::Db;
 use crate::error::{Act, StoreError};
 use crate::key_rules::{KeyRules, rules_read};
@@ -44,14 +45,17 @@ pub struct CallerRow {
     pub plan: String,
     /// Mark-up on credits.
     pub markup_basis_points: u32,
+    /// The active budgets that its calls may count in.
+    pub budgets: Vec<BudgetRow>,
     /// The newest revision when this was read: it holds until a later change concerns it.
     pub revision: i64,
 }
 
-/// Who presents a key with this SHA-256. It takes no scope because it is where a scope is proven.
+/// Who presents a key with this SHA-256, with the budgets that were there a moment later. It takes no scope because it is where a scope is proven.
 pub async fn caller_by_key_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<CallerRow>, StoreError> {
     let row = sqlx::query(
         "SELECT k.id, k.organization_id, k.project_id, k.status, k.expires_at_us, k.rpm, k.tpm, k.concurrency, k.allowed_models, k.rules, \
+         k.created_by, \
          o.status AS organization_status, o.plan, o.markup_basis_points, p.mode, p.cache_enabled, p.cache_ttl_seconds, \
          (SELECT COALESCE(MAX(revision), 0) FROM change) AS revision \
          FROM api_key k JOIN organization o ON o.id = k.organization_id JOIN project p ON p.id = k.project_id WHERE k.hash = $1",
@@ -60,10 +64,14 @@ pub async fn caller_by_key_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<Calle
     .fetch_optional(db.read())
     .await
     .act("read a caller by key")?;
-    row.as_ref().map(caller_row).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let columns = Columns(&row);
+    let (project, key, maker) = (columns.text("project_id")?, columns.text("id")?, columns.text_opt("created_by")?);
+    let budgets = budgets_of_key(db, columns.id("organization_id")?, &project, &key, maker.as_deref()).await?;
+    caller_row(&row, budgets).map(Some)
 }
 
-fn caller_row(row: &AnyRow) -> Result<CallerRow, StoreError> {
+fn caller_row(row: &AnyRow, budgets: Vec<BudgetRow>) -> Result<CallerRow, StoreError> {
     let columns = Columns(row);
     Ok(CallerRow {
         key: columns.id("id")?,
@@ -82,6 +90,7 @@ fn caller_row(row: &AnyRow) -> Result<CallerRow, StoreError> {
         rules: rules_read(columns.text_opt("rules")?)?,
         plan: columns.text("plan")?,
         markup_basis_points: columns.small("markup_basis_points")?,
+        budgets,
         revision: columns.int("revision")?,
     })
 }

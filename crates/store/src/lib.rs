@@ -20,6 +20,7 @@ mod api_key;
 mod api_key_change;
 mod audit;
 mod bootstrap;
+mod budget;
 mod caller;
 mod change;
 mod data_key;
@@ -54,6 +55,10 @@ pub use api_key::{
 pub use api_key_change::{ApiKeyRotate, ApiKeyUpdate, api_key_rotate, api_key_update};
 pub use audit::{Actor, AuditFilter, AuditRow, Author, audit_list};
 pub use bootstrap::{Bootstrap, BootstrapState, Bootstrapped, bootstrap, bootstrap_state};
+pub use budget::{
+    BUDGETS_BY_CALL_MAX, BUDGETS_MAX, BUDGETS_PER_SCOPE_MAX, BudgetFilter, BudgetRow, BudgetScope, BudgetUpdate, NewBudget, budget_create,
+    budget_delete, budget_ensure, budget_get, budget_list, budget_update, budgets_of,
+};
 pub use caller::{CallerRow, caller_by_key_hash};
 pub use change::{ChangeRow, changes_after, revision_latest};
 pub use data_key::{DataKeyRow, data_key_create, data_key_get};
@@ -63,11 +68,13 @@ pub use idempotency::{IdempotencyKey, IdempotencyRow, NewIdempotency, idempotenc
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
 pub use key_rules::KeyRules;
 pub use ledger::{
-    Account, Balance, Correction, CrashLoss, CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind,
-    LeaseExtend, LeaseGrant, LeaseGranted, LeaseReturn, LeaseReturned, LeaseRow, LogOffset, Overshoot, PostBatch, Posted, PostedEvent,
-    Proof, Totals, TransferRow, balance, crash_loss_post, crash_loss_totals, credits_correct, credits_grant, epoch_record, epochs_list,
-    epochs_open, lease_extend, lease_get, lease_grant, lease_return, leases_close_epoch, leases_open, ledger_offsets, ledger_prove,
-    ledger_totals, ledger_totals_by_epoch, ledger_totals_by_org, post_batch, transfers_list, watermarks_list,
+    Account, Balance, BudgetAlertRow, BudgetAsk, BudgetFigures, BudgetGranted, BudgetLeaseRow, BudgetUse, Correction, CrashLoss,
+    CrashLossTotals, CreditsGrant, Difference, EpochClose, EpochRecord, EpochRow, Gap, LaneBehind, LeaseExtend, LeaseGrant, LeaseGranted,
+    LeaseReturn, LeaseReturned, LeaseRow, LogOffset, Overshoot, PostBatch, Posted, PostedEvent, Proof, Totals, TransferRow, balance,
+    budget_alerts_after, budget_figures, budget_lease_ask, budget_lease_get, budget_lease_return, budget_leases_recalled, crash_loss_post,
+    crash_loss_totals, credits_correct, credits_grant, epoch_record, epochs_list, epochs_open, lease_extend, lease_get, lease_grant,
+    lease_return, leases_close_epoch, leases_open, ledger_offsets, ledger_prove, ledger_totals, ledger_totals_by_epoch,
+    ledger_totals_by_org, post_batch, transfers_list, watermarks_list,
 };
 pub use letter_token::{NewLetterToken, email_verify, letter_token_create, letter_token_person, password_reset};
 pub use mail::{MailEnd, MailRow, NewMail, SECRET_MARK, mail_claim, mail_end, mail_has_room, mail_list, mail_sweep, mails_due};
@@ -99,8 +106,9 @@ pub use session::{
 };
 pub use sign_up::{SignUp, SignUpHome, SignedUp, sign_up};
 pub use words::{
-    ActorKind, AuditAction, ChangeKind, InviteStatus, KeyStatus, LeaseState, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode,
-    ProviderKeyStatus, Role, SubjectKind, TokenPurpose, TransferKind, UsedMode,
+    ActorKind, AuditAction, BudgetCounts, BudgetScopeKind, BudgetStatus, BudgetUnit, ChangeKind, Enforcement, InviteStatus, KeyStatus,
+    LeaseState, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, SubjectKind, TokenPurpose, TransferKind,
+    UsedMode,
 };
 
 #[cfg(test)]

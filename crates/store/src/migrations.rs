@@ -17,6 +17,8 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (10, "idempotency", include_str!("../../../migrations/sqlite/0010_idempotency.sql")),
     (11, "key_rules", include_str!("../../../migrations/sqlite/0011_key_rules.sql")),
     (12, "account", include_str!("../../../migrations/sqlite/0012_account.sql")),
+    (16, "budget", include_str!("../../../migrations/sqlite/0016_budget.sql")),
+    (25, "list_indexes", include_str!("../../../migrations/sqlite/0025_list_indexes.sql")),
 ];
 
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -31,6 +33,8 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (10, "idempotency", include_str!("../../../migrations/postgres/0010_idempotency.sql")),
     (11, "key_rules", include_str!("../../../migrations/postgres/0011_key_rules.sql")),
     (12, "account", include_str!("../../../migrations/postgres/0012_account.sql")),
+    (16, "budget", include_str!("../../../migrations/postgres/0016_budget.sql")),
+    (25, "list_indexes", include_str!("../../../migrations/postgres/0025_list_indexes.sql")),
 ];
 
 /// All steps for SQLite.

@@ -132,6 +132,8 @@ words! {
         ManagementKey => "management_key",
         /// An own key at a provider.
         ProviderKey => "provider_key",
+        /// A budget.
+        Budget => "budget",
         /// A transfer of the ledger.
         Transfer => "transfer",
     }
@@ -207,6 +209,12 @@ words! {
         ProviderKeyTested => "provider_key.tested",
         /// A project's settings changed.
         ProjectChanged => "project.changed",
+        /// A budget was made.
+        BudgetCreated => "budget.created",
+        /// A budget's amount or another setting changed.
+        BudgetChanged => "budget.changed",
+        /// A budget was deleted.
+        BudgetDeleted => "budget.deleted",
         /// Credit was given.
         CreditsGranted => "credits.granted",
         /// Credit was corrected.
@@ -226,6 +234,8 @@ words! {
         OrganizationChanged => "organization_changed",
         /// An organization's own keys at providers changed.
         ProviderKeysChanged => "provider_keys_changed",
+        /// Budgets changed: forget every key of the organization.
+        BudgetsChanged => "budgets_changed",
         /// Credit came in: forget that there was none.
         CreditsGranted => "credits_granted",
     }
@@ -245,6 +255,55 @@ words! {
         CrashLoss => "crash_loss",
         /// A repair, with reason and author.
         Correction => "correction",
+    }
+    /// What a budget is about.
+    BudgetScopeKind {
+        /// All calls.
+        Organization => "organization",
+        /// Calls with a project's keys.
+        Project => "project",
+        /// Calls for a customer's customer.
+        SubAccount => "sub_account",
+        /// Calls with keys that a member made.
+        Member => "member",
+        /// Calls with a key.
+        ApiKey => "api_key",
+        /// Calls with a short-lived token.
+        Ephemeral => "ephemeral",
+        /// Calls with a tag, be it their own or their key's.
+        Tag => "tag",
+        /// Calls that a model answers, by its id in the catalog.
+        Model => "model",
+        /// Calls that a provider answers, by its id in the catalog.
+        Provider => "provider",
+    }
+    /// What a budget's amount is in.
+    BudgetUnit {
+        /// Money.
+        NanoUsd => "nano_usd",
+    }
+    /// What becomes of a call that does not fit a budget.
+    Enforcement {
+        /// It is refused.
+        Hard => "hard",
+        /// It goes on; only alerts tell.
+        Soft => "soft",
+    }
+    /// What a call adds to a budget.
+    BudgetCounts {
+        /// Its provider's price, whoever pays.
+        Cost => "cost",
+        /// What was taken from credits.
+        Charged => "charged",
+    }
+    /// Whether a budget counts.
+    BudgetStatus {
+        /// It does.
+        Active => "active",
+        /// Somebody switched it off.
+        Disabled => "disabled",
+        /// It is not shown any more.
+        Deleted => "deleted",
     }
     /// The life of a lease.
     LeaseState {

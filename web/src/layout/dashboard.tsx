@@ -3,6 +3,7 @@ import { Menu as MenuIcon, X } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { Suspense, useState } from "react";
 import { Loading } from "@/ui/states";
+import { VerifyBanner } from "@/parts/verify-banner";
 import { IconButton } from "@/ui/button";
 import { AccountMenu } from "./account-menu";
 import { Logo } from "./logo";
@@ -73,6 +74,7 @@ export function DashboardLayout() {
         </Link>
       </header>
       <main id="main" tabIndex={-1} className="min-w-0 outline-none">
+        <VerifyBanner />
         <Suspense fallback={<Loading />}>
           <Outlet />
         </Suspense>

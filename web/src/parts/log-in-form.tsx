@@ -1,8 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { api } from "@/api/client";
 import { take } from "@/api/errors";
 import { sessionQuery } from "@/api/queries";
-import { FormError } from "@/layout/auth";
+import { FormError, LINK } from "@/layout/auth";
 import { useForm, z, zodResolver } from "@/lib/forms";
 import { noteHere } from "@/lib/was-here";
 import { Button } from "@/ui/button";
@@ -46,6 +47,11 @@ export function LogInForm({ onDone }: { onDone: () => void }) {
         error={errors.password?.message}
         {...form.register("password")}
       />
+      <p className="text-right">
+        <Link to="/forgot-password" className={LINK}>
+          Forgot your password?
+        </Link>
+      </p>
       {logIn.error && <FormError>{logIn.error.message}</FormError>}
       <Button type="submit" kind="primary" className="w-full" busy={logIn.isPending}>
         Log in

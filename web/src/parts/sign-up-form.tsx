@@ -5,8 +5,10 @@ import { sessionQuery } from "@/api/queries";
 import { FormError } from "@/layout/auth";
 import { useForm, z, zodResolver } from "@/lib/forms";
 import { noteHere } from "@/lib/was-here";
+import { MailCheck } from "lucide-react";
 import { Button } from "@/ui/button";
 import { TextField } from "@/ui/field";
+import { Empty } from "@/ui/states";
 
 const schema = z.object({
   name: z.string().trim().max(200),
@@ -29,6 +31,7 @@ export function SignUpForm({ invite, onDone }: Props) {
     mutationFn: ({ name, ...rest }: Values) =>
       take(api.POST("/api/v1/auth/sign-up", { body: { ...rest, invite, name: name === "" ? undefined : name } })),
     onSuccess: (session) => {
+      if ("letter" in session) return;
       client.clear();
       noteHere(true);
       client.setQueryData(sessionQuery.queryKey, session);
@@ -41,6 +44,13 @@ export function SignUpForm({ invite, onDone }: Props) {
     },
   });
   const general = (["email", "password", "name"] as const).some((name) => errors[name]) ? null : signUp.error;
+  if (signUp.data && "letter" in signUp.data) {
+    return (
+      <Empty icon={MailCheck} title="Look at your mail">
+        A letter is on its way. Open the address in it within 24 hours.
+      </Empty>
+    );
+  }
   return (
     <form
       noValidate

@@ -11,7 +11,7 @@ use control::{Developer, Operator};
 use domain::Secret;
 use serde_json::json;
 use service::Config;
-use store::{ApiKeyRow, KeyRules};
+use store::{ApiKeyRow, KeyRules, Page};
 
 use super::{refused, say};
 use crate::cli::OrganizationArgs;
@@ -168,7 +168,7 @@ async fn list(control: &Control, whose: &OrganizationArgs) -> anyhow::Result<()>
     let operator = control.console(whose.organization.as_deref()).await.map_err(refused)?;
     let mut after = None;
     loop {
-        let page = control.key_list(operator.management(), None, after, PAGE).await.map_err(refused)?;
+        let page = control.key_list(operator.management(), None, Page { after, limit: PAGE }).await.map_err(refused)?;
         for row in &page.rows {
             say(shown(row));
         }

@@ -3,6 +3,8 @@
 
 mod accounts;
 mod audit;
+mod budgets;
+mod budgets_random;
 mod directory;
 mod epochs;
 mod idempotency;
@@ -123,6 +125,20 @@ contract! {
         an_ended_epoch_gets_no_lease
         a_late_event_is_posted_and_flagged
         an_epoch_is_recorded_once;
+    budgets:
+        budgets_live_in_their_organization
+        a_key_finds_its_budgets
+        two_hundred_asks_at_once_fit_exactly
+        the_same_ask_is_granted_once
+        an_ask_takes_less_the_less_there_is
+        an_ask_that_gets_nothing_recalls_the_others
+        a_lowered_or_deleted_budget_grants_nothing_more
+        calls_are_posted_once_and_alert_once
+        a_bill_above_its_hold_is_named
+        budget_leases_of_an_epoch_close
+        a_budget_is_not_touched_through_another_scope;
+    budgets_random:
+        any_interleaving_of_gateways_keeps_a_budget;
     random:
         any_sequence_keeps_the_invariants
         everything_at_once_keeps_the_invariants;

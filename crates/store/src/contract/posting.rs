@@ -105,7 +105,7 @@ pub async fn postings_carry_every_class(db: Db) {
     };
     let orphan = PostedEvent { usage, outcome: OutcomeKind::Orphaned, cost: NanoUsd(9), ..event(1, Some(1), 10) };
     let void = PostedEvent { usage: Usage::default(), outcome: OutcomeKind::Voided, ..event(2, Some(1), 0) };
-    post(&db, &[orphan, void, event(3, Some(1), 10)]).await;
+    post(&db, &[orphan.clone(), void, event(3, Some(1), 10)]).await;
     post(&db, &[PostedEvent { epoch: Epoch(8), ..orphan }]).await;
     let totals = ledger_totals_by_epoch(&db, gateway(1), EPOCH).await.unwrap();
     assert_eq!((totals.calls, totals.settled, totals.voided, totals.orphaned, totals.estimated), (3, 1, 1, 1, 1));

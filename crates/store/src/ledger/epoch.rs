@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use crate::audit::Trail;
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::ledger::budget_lease::budget_leases_close;
 use crate::ledger::lease::lease_release;
 use crate::ledger::lease_row::{lease_update, leases_lock_epoch};
 use crate::row::{Columns, stored};
@@ -148,6 +149,7 @@ pub async fn leases_close_epoch(db: &Db, gateway: GatewayId, epoch: Epoch, now: 
         lease_update(&mut tx, &lease).await?;
         returned += left;
     }
+    budget_leases_close(&mut tx, gateway, epoch, now).await?;
     commit(tx, "close an epoch's leases", Trail::Bookkeeping).await?;
     Ok(EpochClose::Closed { leases: closed, returned })
 }
@@ -166,10 +168,13 @@ pub async fn epochs_list(db: &Db) -> Result<Vec<EpochRow>, StoreError> {
 
 /// The epochs that still have open leases, ended or not.
 pub async fn epochs_open(db: &Db) -> Result<Vec<(GatewayId, Epoch)>, StoreError> {
-    let rows = sqlx::query("SELECT DISTINCT gateway, epoch FROM lease WHERE state <> 'closed' ORDER BY gateway, epoch")
-        .fetch_all(db.read())
-        .await
-        .act("list epochs with open leases")?;
+    let rows = sqlx::query(
+        "SELECT gateway, epoch FROM lease WHERE state <> 'closed' \
+         UNION SELECT gateway, epoch FROM budget_lease WHERE state <> 'closed' ORDER BY gateway, epoch",
+    )
+    .fetch_all(db.read())
+    .await
+    .act("list epochs with open leases")?;
     rows.iter().map(|row| Ok((Columns(row).gateway("gateway")?, Columns(row).epoch("epoch")?))).collect()
 }
 

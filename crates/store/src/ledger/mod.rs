@@ -4,6 +4,8 @@
 //! writes the transfer or posting behind it; [`ledger_prove`] recomputes them all.
 
 mod account;
+mod budget_lease;
+mod budget_post;
 mod crash_loss;
 mod credits;
 mod epoch;
@@ -17,6 +19,10 @@ mod totals;
 mod transfer;
 
 pub use account::Account;
+pub use budget_lease::{
+    BudgetAsk, BudgetGranted, BudgetLeaseRow, budget_lease_ask, budget_lease_get, budget_lease_return, budget_leases_recalled,
+};
+pub use budget_post::{BudgetAlertRow, BudgetFigures, BudgetUse, budget_alerts_after, budget_figures};
 pub use crash_loss::{CrashLoss, CrashLossTotals, crash_loss_post, crash_loss_totals};
 pub(crate) use credits::credits_grant_in;
 pub use credits::{Balance, Correction, CreditsGrant, balance, credits_correct, credits_grant};

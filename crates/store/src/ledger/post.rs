@@ -8,6 +8,7 @@ use crate::audit::Trail;
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::ledger::account::Account;
+use crate::ledger::budget_post::{BudgetSums, BudgetUse};
 use crate::ledger::lane::{Gap, by_lane, lane_work};
 use crate::ledger::lease::lease_settle_state;
 use crate::ledger::lease_row::{lease_lock, lease_update};
@@ -18,7 +19,7 @@ use crate::row::stored;
 use crate::words::{OutcomeKind, TransferKind, UsedMode};
 
 /// The end of one call, as far as money knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostedEvent {
     /// Who served it.
     pub gateway: GatewayId,
@@ -46,6 +47,8 @@ pub struct PostedEvent {
     pub charged: NanoUsd,
     /// What was reserved at its end.
     pub hold: NanoUsd,
+    /// The budgets that it counts in.
+    pub budgets: Vec<BudgetUse>,
 }
 
 /// What the consumer read, and where it stands after it.
@@ -90,12 +93,17 @@ pub struct Posted {
 /// Invariant V7: per lane, what is at or below the watermark is skipped, and what follows is posted without a gap or not
 /// at all. A negative amount or a sequence number of 0 makes the whole batch invalid.
 pub async fn post_batch(db: &Db, batch: &PostBatch<'_>) -> Result<Posted, StoreError> {
-    if batch.events.iter().any(|event| event.cost.is_negative() || event.charged.is_negative() || event.seq.0 == 0) {
+    if batch
+        .events
+        .iter()
+        .any(|event| event.cost.is_negative() || event.charged.is_negative() || event.seq.0 == 0 || uses_are_negative(event))
+    {
         return Err(StoreError::Invalid { what: "an event has a negative amount or no sequence number" });
     }
     let mut tx = db.begin_write().await?;
     let mut posted = Posted::default();
     let mut groups = Vec::new();
+    let mut budgets = BudgetSums::default();
     for (source, events) in by_lane(batch.events) {
         let work = lane_work(source, watermark_get(&mut tx, source).await?, events);
         posted.skipped += work.skipped;
@@ -104,9 +112,11 @@ pub async fn post_batch(db: &Db, batch: &PostBatch<'_>) -> Result<Posted, StoreE
             watermark_put(&mut tx, source, last.seq.0).await?;
             posted.events += u64::try_from(work.events.len()).unwrap_or(u64::MAX);
             groups.extend(grouped(&work.events));
+            work.events.iter().for_each(|event| budgets.add(event));
         }
     }
     groups_post(&mut tx, groups, batch.now, &mut posted).await?;
+    budgets.post(&mut tx, batch.now).await?;
     posted.offsets_stored = posted.gaps.is_empty();
     if posted.offsets_stored {
         for offset in batch.offsets {
@@ -115,6 +125,10 @@ pub async fn post_batch(db: &Db, batch: &PostBatch<'_>) -> Result<Posted, StoreE
     }
     commit(tx, "post a batch", Trail::Bookkeeping).await?;
     Ok(posted)
+}
+
+fn uses_are_negative(event: &PostedEvent) -> bool {
+    event.budgets.iter().any(|used| used.amount.is_negative())
 }
 
 /// One posting to be: the calls of one tenant, project, lease and payer in one lane.

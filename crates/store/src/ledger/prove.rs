@@ -111,6 +111,34 @@ const CHECKS: &[(&str, &str)] = &[
          FROM charged c FULL JOIN moved m ON m.organization_id = c.organization_id \
          WHERE COALESCE(c.amount, 0) <> COALESCE(m.amount, 0) ORDER BY 1",
     ),
+    (
+        "budget window spent = its postings",
+        "WITH p AS (SELECT budget_id, window_start_us, SUM(amount) AS amount FROM budget_posting GROUP BY budget_id, window_start_us) \
+         SELECT w.budget_id AS subject, w.spent AS kept, CAST(COALESCE(p.amount, 0) AS BIGINT) AS proven FROM budget_window w \
+         LEFT JOIN p ON p.budget_id = w.budget_id AND p.window_start_us = w.window_start_us \
+         WHERE w.spent <> COALESCE(p.amount, 0) ORDER BY w.budget_id",
+    ),
+    (
+        "budget window leased = granted - settled - returned of its leases",
+        "WITH held AS (SELECT budget_id, window_start_us, SUM(granted - settled - returned) AS amount FROM budget_lease \
+         GROUP BY budget_id, window_start_us) \
+         SELECT w.budget_id AS subject, w.leased AS kept, CAST(COALESCE(h.amount, 0) AS BIGINT) AS proven FROM budget_window w \
+         LEFT JOIN held h ON h.budget_id = w.budget_id AND h.window_start_us = w.window_start_us \
+         WHERE w.leased <> COALESCE(h.amount, 0) ORDER BY w.budget_id",
+    ),
+    (
+        "budget lease settled = what its postings did not overshoot",
+        "WITH p AS (SELECT lease_id, SUM(amount - overshoot) AS amount FROM budget_posting WHERE lease_id IS NOT NULL GROUP BY lease_id) \
+         SELECT l.id AS subject, l.settled AS kept, CAST(COALESCE(p.amount, 0) AS BIGINT) AS proven FROM budget_lease l \
+         LEFT JOIN p ON p.lease_id = l.id WHERE l.settled <> COALESCE(p.amount, 0) ORDER BY l.id",
+    ),
+    (
+        "budget lease granted - returned = its moves",
+        "WITH m AS (SELECT lease_id, SUM(CASE WHEN kind = 'grant' THEN amount ELSE -amount END) AS amount FROM budget_lease_move \
+         GROUP BY lease_id) \
+         SELECT l.id AS subject, l.granted - l.returned AS kept, CAST(COALESCE(m.amount, 0) AS BIGINT) AS proven FROM budget_lease l \
+         LEFT JOIN m ON m.lease_id = l.id WHERE l.granted - l.returned <> COALESCE(m.amount, 0) ORDER BY l.id",
+    ),
     ("running totals = postings, in calls", totals_check!("calls")),
     ("running totals = postings, in input tokens", totals_check!("input")),
     ("running totals = postings, in output tokens", totals_check!("output")),
