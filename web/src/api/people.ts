@@ -46,3 +46,18 @@ export const outboxQuery = infiniteQueryOptions({
   initialPageParam: null as string | null,
   getNextPageParam: (page) => page.next_cursor ?? undefined,
 });
+
+export type Person = components["schemas"]["PersonOut"];
+
+export const peopleQuery = (search: string) =>
+  infiniteQueryOptions({
+    queryKey: ["people", search],
+    queryFn: ({ pageParam }) =>
+      take(
+        api.GET("/api/v1/operator/people", {
+          params: { query: { limit: 20, search: search === "" ? undefined : search, cursor: pageParam ?? undefined } },
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });

@@ -10,6 +10,8 @@ import { FormError } from "@/layout/auth";
 import { useForm, z, zodResolver } from "@/lib/forms";
 import { formatUsdExact, parseUsd } from "@/lib/money";
 import { formatCount } from "@/lib/numbers";
+import { Outbox } from "@/parts/outbox";
+import { People } from "@/parts/people";
 import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { Card, CardHead, Fact, Facts } from "@/ui/card";
@@ -143,6 +145,8 @@ export function Operator() {
         <div className="space-y-6">
           <Instance />
           <Grant />
+          <People self={user.id} />
+          <Outbox />
         </div>
       ) : (
         <Card>
