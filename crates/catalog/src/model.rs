@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capability::{Capabilities, Modalities};
 use crate::price::PriceVersion;
-use crate::provider::Provider;
+use crate::provider::{Dialect, Provider};
 
 /// The endpoint family that a deployment answers on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -133,6 +133,30 @@ impl Deployment {
     /// The price by its number, for events that carry it.
     pub fn price_version(&self, version: u32) -> Option<&PriceVersion> {
         self.prices.iter().rev().find(|known| known.version == version)
+    }
+}
+
+impl Deployment {
+    /// The dialect in which it can be called by this version; `None`: it cannot.
+    ///
+    /// Vertex AI serves Google's own models in Gemini's dialect, and other makers' open ones (named `maker/model`) in OpenAI's;
+    /// Claude, Mistral and AI21 there have protocols of their own. Bedrock serves OpenAI's models in OpenAI's dialect, too; all
+    /// others there need Converse.
+    pub fn spoken(&self) -> Option<Dialect> {
+        if !self.provider.is_callable() {
+            return None;
+        }
+        match self.provider.dialect {
+            Dialect::Vertex if self.upstream.starts_with("gemini-") => Some(Dialect::Gemini),
+            Dialect::Vertex => (self.upstream.contains('/') && !self.upstream.starts_with("mistralai/")).then_some(Dialect::OpenaiChat),
+            Dialect::Bedrock => self.upstream.split('.').any(|part| part == "openai").then_some(Dialect::OpenaiChat),
+            dialect => Some(dialect),
+        }
+    }
+
+    /// Whether this version can call it, given a credential.
+    pub fn is_callable(&self) -> bool {
+        self.spoken().is_some()
     }
 }
 

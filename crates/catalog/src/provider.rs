@@ -15,13 +15,14 @@ pub enum Dialect {
     Anthropic,
     /// Gemini's `models/{model}:generateContent`.
     Gemini,
-    /// AWS Bedrock Converse with event-stream framing. No codec yet.
+    /// AWS Bedrock Converse with event-stream framing. No codec yet; what it serves in OpenAI's dialect, too, can be called
+    /// (see [`crate::Deployment::spoken`]).
     Bedrock,
     /// Cohere v2. No codec yet.
     Cohere,
     /// Ollama's `/api/chat`. No codec yet.
     Ollama,
-    /// Google Vertex AI: several makers' dialects behind one host. No codec yet.
+    /// Google Vertex AI: several makers' dialects behind one host, by model (see [`crate::Deployment::spoken`]).
     Vertex,
     /// A protocol of the provider's own. No codec yet.
     Native,
@@ -62,9 +63,9 @@ pub enum AuthScheme {
     ApiKey,
     /// `Authorization: Key <key>` or another header of the provider's own. Not sent yet.
     Custom,
-    /// AWS Signature Version 4. Not sent yet.
+    /// AWS Signature Version 4, or a Bedrock API key as a bearer: with an organization's own key only.
     AwsSigv4,
-    /// A bearer token minted from a cloud account's credentials. Not sent yet.
+    /// A bearer token minted from a cloud account's credentials: with an organization's own key only.
     CloudOauth,
     /// Nothing is sent.
     None,
@@ -109,8 +110,14 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// True when the gateway can call it (given a base URL and a credential): a codec and a static scheme exist.
+    /// True when the gateway can call some of its models, given a credential of the kind that it asks for.
     pub const fn is_callable(&self) -> bool {
+        self.is_callable_with_key()
+            || matches!((self.dialect, self.auth), (Dialect::Vertex, AuthScheme::CloudOauth) | (Dialect::Bedrock, AuthScheme::AwsSigv4))
+    }
+
+    /// True when a base URL and a key in a header are all that it takes: a codec and a static scheme exist.
+    pub const fn is_callable_with_key(&self) -> bool {
         self.dialect.has_codec() && self.auth.is_static()
     }
 }

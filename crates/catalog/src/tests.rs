@@ -76,7 +76,17 @@ fn provider_ids_are_fixed() {
         assert_eq!(BUILTIN.provider(name).map(|p| &*p.id), Some(id), "{name}");
     }
     assert!(BUILTIN.provider("openai").is_some_and(|p| p.is_callable()));
-    assert!(BUILTIN.provider("bedrock").is_some_and(|p| !p.is_callable()));
+    assert!(BUILTIN.provider("bedrock").is_some_and(|p| p.is_callable() && !p.is_callable_with_key()));
+    assert!(BUILTIN.provider("sagemaker").is_some_and(|p| !p.is_callable()));
+    let spoken = |id: &str| {
+        let resolved = BUILTIN.resolve(id).unwrap();
+        resolved.deployments().map(|d| d.spoken().map(Dialect::as_str)).collect::<Vec<_>>()
+    };
+    assert_eq!(spoken("google-vertex/gemini-2.5-pro"), [Some("gemini")]);
+    assert_eq!(spoken("google-vertex/meta/llama-4-scout-17b-16e-instruct-maas"), [Some("openai_chat")]);
+    assert_eq!(spoken("google-vertex/claude-opus-4-5@20251101"), [None]);
+    assert_eq!(spoken("aws-bedrock/openai.gpt-oss-120b-1:0"), [Some("openai_chat")]);
+    assert_eq!(spoken("aws-bedrock/claude-opus-4-5-20251101"), [None]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::fault::UpstreamDetail;
-use domain::{Code, Fault, ProviderKeyId};
+use domain::{Code, Fault, ProviderKeyId, UnixMicros};
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -12,10 +12,13 @@ use hyper::body::Incoming;
 use llm::passthrough::{self, Begin, Changes, StreamPass};
 use llm::{CallPath, Dialect, Facts, Outgoing, Restore, Target, UpstreamFault};
 use proto::usage::v1::Attempt;
+use store::KeyOutcome;
 
 use crate::admit;
 use crate::call::Call;
-use crate::credentials::{CHAT_PATH, Credential};
+use crate::cooldown;
+use crate::credentials::Credential;
+use crate::endpoint::{CHAT_PATH, Unauthorized};
 use crate::gateway::Gateway;
 use crate::plan::Candidate;
 use crate::relay::Peeked;
@@ -91,6 +94,7 @@ pub(crate) async fn in_order(open: &mut OpenCall, call: &mut Call, candidates: &
             Ok(mut served) => {
                 note(open, candidate, served.response.status().as_u16(), "", waited);
                 open.gateway().cooldowns.end(&candidate.deployment, candidate.endpoint.credential);
+                noted(open, candidate, None);
                 served.attempts = attempts;
                 return Ok(served);
             }
@@ -100,6 +104,7 @@ pub(crate) async fn in_order(open: &mut OpenCall, call: &mut Call, candidates: &
         note(open, candidate, failed.status, failed.fault.code().as_str(), waited);
         open.seen.upstream_status = failed.status;
         let last = attempts >= ATTEMPTS_MAX || (queue.is_empty() && !(failed.again && attempts == 1)) || !failed.elsewhere;
+        noted(open, candidate, Some(&failed));
         if failed.cools {
             open.gateway().cooldowns.start(&candidate.deployment, candidate.endpoint.credential, failed.fault.retry_after());
         }
@@ -146,14 +151,32 @@ fn note(open: &mut OpenCall, candidate: &Candidate, status: u16, code: &str, wai
     });
 }
 
+/// Tells those who look after an own key how this call found it.
+fn noted(open: &OpenCall, candidate: &Candidate, failed: Option<&Failed>) {
+    let Credential::Own(key) = candidate.endpoint.credential else { return };
+    let now = service::clock::now();
+    let outcome = match failed {
+        None => KeyOutcome::Well,
+        Some(failed) if !failed.elsewhere && !failed.cools => KeyOutcome::Neutral,
+        Some(failed) => {
+            let pause = failed.cools.then(|| cooldown::pause(failed.fault.retry_after()));
+            let cooling_until = pause.map(|pause| UnixMicros(now.0.saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX))));
+            KeyOutcome::Failed { code: failed.fault.code().as_str(), cooling_until }
+        }
+    };
+    open.gateway().key_health.note(open.caller.organization(), key, outcome, now);
+}
+
 async fn one(open: &mut OpenCall, call: &mut Call, candidate: &Candidate, attempt: u32) -> Result<Served, Failed> {
     let passes = call.peek().is_some() && candidate.endpoint.dialect == Dialect::OpenAiChat;
     let outgoing = outgoing(call, candidate, open.output_cap, passes).map_err(Failed::ours)?;
-    let request = request(open, candidate, &outgoing, attempt).map_err(Failed::ours)?;
-    open.intend(candidate, attempt).map_err(|error| Failed::ours(unrecordable(error)))?;
     let gateway = open.gateway().clone();
-    gateway.journal.durable().await.map_err(|error| Failed::ours(unrecordable(error)))?;
     let upstream = if candidate.is_own() { &gateway.upstream_own } else { &gateway.upstream };
+    let mut request = request(open, candidate, &outgoing, attempt).map_err(Failed::ours)?;
+    let authorized = candidate.endpoint.authorize(&mut request, &outgoing.body, upstream).await;
+    authorized.map_err(|why| Failed::unauthorized(why, candidate))?;
+    open.intend(candidate, attempt).map_err(|error| Failed::ours(unrecordable(error)))?;
+    gateway.journal.durable().await.map_err(|error| Failed::ours(unrecordable(error)))?;
     let response = upstream.send(request.map(|()| Full::new(Bytes::from(outgoing.body)))).await.map_err(|down| Failed {
         elsewhere: true,
         // Once it was sent, a provider may have taken the call: it is not sent there a second time.
@@ -185,7 +208,7 @@ fn outgoing(call: &mut Call, candidate: &Candidate, output_cap: Option<u64>, pas
     let deployment = &candidate.deployment;
     if passes && let Some(peek) = call.peek() {
         let newer_limit = llm::openai_reasoner(&deployment.upstream);
-        let changes = Changes { model: &deployment.upstream, output_cap, quirks: &deployment.provider.quirks, newer_limit };
+        let changes = Changes { model: candidate.sent_as(), output_cap, quirks: &deployment.provider.quirks, newer_limit };
         let (body, dropped) = passthrough::rewrite(&call.body, peek, &changes).map_err(|e| Fault::internal("rewrite a request", e))?;
         if call.options.strict
             && let Some(first) = dropped.first()
@@ -198,7 +221,7 @@ fn outgoing(call: &mut Call, candidate: &Candidate, output_cap: Option<u64>, pas
     }
     let dialect = candidate.endpoint.dialect;
     let target = Target {
-        model: &deployment.upstream,
+        model: candidate.sent_as(),
         stream: call.stream,
         output_cap,
         max_output: candidate.model.max_output_at(deployment),
@@ -217,15 +240,12 @@ fn request(open: &OpenCall, candidate: &Candidate, outgoing: &Outgoing, attempt:
     let endpoint = &candidate.endpoint;
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = endpoint.uri(&outgoing.path).map_err(|e| Fault::internal("address a provider", e))?;
+    *request.uri_mut() = endpoint.uri(&outgoing.path, candidate.sent_as()).map_err(|e| Fault::internal("address a provider", e))?;
     let headers = request.headers_mut();
     headers.reserve(8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    if let Some((name, value)) = &endpoint.auth {
-        headers.insert(name, value.clone());
-    }
     if let Ok(value) = HeaderValue::from_str(&format!("{}-{attempt}", open.id)) {
         headers.insert(REQUEST_ID, value);
     }
@@ -247,6 +267,25 @@ fn unrecordable(error: events::JournalError) -> Fault {
 }
 
 impl Failed {
+    /// The provider was not asked: whoever gives out tokens for it refused, or was not there.
+    fn unauthorized(why: Unauthorized, candidate: &Candidate) -> Self {
+        let provider = &*candidate.deployment.provider.id;
+        let fault = match why {
+            Unauthorized::Broken(cause) => Fault::internal("authorize a call", cause),
+            Unauthorized::Down(down) => {
+                return Self { elsewhere: true, again: false, cools: true, status: 0, fault: down.into_fault(provider) };
+            }
+            Unauthorized::Refused(status) => {
+                let key = candidate.endpoint.credential.label();
+                let say = format!(
+                    "the token endpoint of the provider `{provider}` refused the service account of the own key `{key}` (HTTP status {status}); replace it under Provider keys"
+                );
+                Fault::new(Code::UpstreamAuthentication, say)
+            }
+        };
+        Self { fault, elsewhere: true, again: false, cools: true, status: 0 }
+    }
+
     /// No candidate would do better.
     fn ours(fault: Fault) -> Self {
         Self { fault, elsewhere: false, again: false, cools: false, status: 0 }

@@ -6,7 +6,7 @@ use llm::tokens::InputTokens;
 use uuid::Uuid;
 
 use super::*;
-use crate::credentials;
+use crate::endpoint::{Endpoint, OwnParts};
 
 const KEY: &str = "sk-canary-a8Zq41mWnE77";
 
@@ -15,7 +15,9 @@ fn candidate() -> Candidate {
     let model = catalog.model("gpt-4o").unwrap();
     let deployment = model.deployments.iter().find(|d| &*d.provider.id == "openai").unwrap();
     let id = ProviderKeyId::from_uuid(Uuid::from_u128(7));
-    let endpoint = credentials::own(&deployment.provider, id, &Secret::new(KEY.to_owned()), None, None).unwrap();
+    let (secret, settings) = (store::ProviderSecret::Key(Secret::new(KEY.to_owned())), store::ProviderKeySettings::default());
+    let own = OwnParts { id, secret: &secret, address: None, settings: &settings, tokens: None };
+    let endpoint = Endpoint::own(&deployment.provider, deployment.spoken().unwrap(), &own, None).unwrap();
     Candidate {
         model: model.clone(),
         deployment: deployment.clone(),

@@ -33,7 +33,7 @@ pub(crate) struct Cooldowns {
 
 impl Cooldowns {
     pub(crate) fn start(&self, deployment: &Deployment, credential: Credential, retry_after_ms: Option<u64>) {
-        let pause = retry_after_ms.map_or(COOLDOWN, |ms| Duration::from_millis(ms).min(COOLDOWN_MAX));
+        let pause = pause(retry_after_ms);
         match credential {
             Credential::Platform => self.platform.start(of_platform(deployment), pause),
             Credential::Own(id) => self.own.start((id, Arc::clone(&deployment.upstream)), pause),
@@ -54,6 +54,11 @@ impl Cooldowns {
             Credential::Own(id) => self.own.has(|| (id, Arc::clone(&deployment.upstream))),
         }
     }
+}
+
+/// How long a deployment is left alone.
+pub(crate) fn pause(retry_after_ms: Option<u64>) -> Duration {
+    retry_after_ms.map_or(COOLDOWN, |ms| Duration::from_millis(ms).min(COOLDOWN_MAX))
 }
 
 fn of_platform(deployment: &Deployment) -> (Arc<str>, Arc<str>) {

@@ -20,6 +20,8 @@ use crate::cooldown::Cooldowns;
 use crate::credentials::Credentials;
 use crate::directory::Directory;
 use crate::funds::Funds;
+use crate::key_health::KeyHealth;
+use crate::key_spend::KeySpends;
 use crate::metrics::Metrics;
 
 /// Limit: bytes of all bodies in memory; beyond it calls are answered with 503 `overloaded`.
@@ -104,6 +106,8 @@ pub struct Gateway {
     pub(crate) limiter: Limiter,
     pub(crate) cache: Cache,
     pub(crate) cooldowns: Cooldowns,
+    pub(crate) key_health: Arc<KeyHealth>,
+    pub(crate) spends: Arc<KeySpends>,
     pub(crate) metrics: Metrics,
     in_flight: AtomicU64,
     body_bytes: AtomicU64,
@@ -117,7 +121,7 @@ impl Gateway {
         let directory =
             Arc::new(Directory::new(db.clone(), master_key, settings.unknown_keys_per_minute).await.map_err(StartError::Store)?);
         let gateway = Arc::new(Self {
-            funds: Funds::new(db, journal.gateway(), journal.epoch()),
+            funds: Funds::new(db.clone(), journal.gateway(), journal.epoch()),
             directory,
             catalog: CatalogHandle::new(catalog),
             credentials: ArcSwap::from_pointee(credentials),
@@ -127,12 +131,16 @@ impl Gateway {
             limiter: Limiter::memory(),
             cache: Cache::memory(settings.cache_bytes_max),
             cooldowns: Cooldowns::default(),
+            key_health: Arc::new(KeyHealth::new(db.clone())),
+            spends: Arc::new(KeySpends::new(db.clone())),
             metrics,
             in_flight: AtomicU64::new(0),
             body_bytes: AtomicU64::new(0),
             settings,
         });
         shutdown.spawn(Arc::clone(&gateway.directory).follow(shutdown.clone()));
+        shutdown.spawn(Arc::clone(&gateway.key_health).follow(shutdown.clone()));
+        shutdown.spawn(Arc::clone(&gateway.spends).follow(shutdown.clone()));
         shutdown.spawn(Arc::clone(&gateway).read_gauges(shutdown.clone()));
         Ok(gateway)
     }

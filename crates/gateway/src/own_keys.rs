@@ -6,12 +6,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use catalog::Provider;
-use domain::{OrgScope, ProviderKeyId, Secret};
+use catalog::{Catalog, Deployment, Dialect, Provider};
+use domain::{OrgScope, ProviderKeyId};
 use seal::{DataKey, MasterKey};
-use store::{Db, ProviderKeyStatus, SealedProviderKeyRow, StoreError};
+use store::{Db, ProviderKeySettings, ProviderKeyStatus, ProviderOptions, ProviderSecret, SealedProviderKeyRow, StoreError};
 
-use crate::credentials::{self, Endpoint};
+use crate::endpoint::{Endpoint, OwnParts};
+use crate::oauth::Tokens;
+use crate::rules::is_meant;
 
 /// What a sealed provider key is bound to, beside its row and organization.
 const PROVIDER_KEYS: &str = "provider_key";
@@ -24,6 +26,7 @@ pub(crate) struct OwnKeys {
     by_provider: HashMap<Arc<str>, Vec<OwnKey>>,
     /// Providers with a key that does not open: it is there, and the fault is ours.
     shut: HashSet<String>,
+    capped: Vec<ProviderKeyId>,
 }
 
 /// One key.
@@ -33,9 +36,18 @@ pub(crate) struct OwnKey {
     weight: u32,
     /// None: the catalog's.
     address: Option<String>,
-    key: Secret<String>,
+    secret: ProviderSecret,
+    pub(crate) settings: ProviderKeySettings,
+    /// Of a service account.
+    tokens: Option<Arc<Tokens>>,
     /// Made on first use; again when the catalog's row of the provider is another one.
-    endpoint: ArcSwapOption<(Arc<Provider>, Arc<Endpoint>)>,
+    made: ArcSwapOption<Made>,
+}
+
+/// Endpoints at one row of the catalog, by the dialect that is spoken there.
+struct Made {
+    provider: Arc<Provider>,
+    endpoints: Vec<(Dialect, Arc<Endpoint>)>,
 }
 
 impl fmt::Debug for OwnKeys {
@@ -49,6 +61,16 @@ impl OwnKeys {
         self.by_provider.contains_key(&provider.id)
     }
 
+    /// A key is used for this deployment.
+    pub(crate) fn serves(&self, catalog: &Catalog, deployment: &Arc<Deployment>) -> bool {
+        self.all(&deployment.provider).iter().any(|key| key.serves(catalog, deployment))
+    }
+
+    /// Those that may spend so much only.
+    pub(crate) fn capped(&self) -> &[ProviderKeyId] {
+        &self.capped
+    }
+
     /// A key of this provider is stored and cannot be opened.
     pub(crate) fn is_shut(&self, provider: &Provider) -> bool {
         self.shut.contains(&*provider.id)
@@ -56,7 +78,15 @@ impl OwnKeys {
 
     /// About how much memory they take.
     pub(crate) fn bytes(&self) -> u64 {
-        let texts = |key: &OwnKey| key.key.expose().len() + key.address.as_ref().map_or(0, String::len);
+        let texts = |key: &OwnKey| {
+            let secrets: usize = key.secret.secrets().iter().map(|secret| secret.expose().len()).sum();
+            let models = key.settings.allowed_models.iter().flatten().map(String::len).sum::<usize>();
+            let deployments = match &key.settings.options {
+                Some(ProviderOptions::Azure { deployments, .. }) => deployments.iter().map(|(k, v)| k.len() + v.len()).sum(),
+                _ => 0,
+            };
+            secrets + models + deployments + key.address.as_ref().map_or(0, String::len)
+        };
         let key = |key: &OwnKey| KEY_BYTES.saturating_add(u64::try_from(texts(key).saturating_mul(3)).unwrap_or(u64::MAX));
         self.by_provider.values().flatten().map(key).fold(KEY_BYTES, u64::saturating_add)
     }
@@ -89,16 +119,35 @@ impl OwnKeys {
 }
 
 impl OwnKey {
-    /// Where and how the provider is called with it. None: it cannot be sent anywhere.
-    pub(crate) fn endpoint(&self, provider: &Arc<Provider>, simulated: Option<&str>) -> Option<Arc<Endpoint>> {
-        if let Some(made) = &*self.endpoint.load()
-            && Arc::ptr_eq(&made.0, provider)
-        {
-            return Some(Arc::clone(&made.1));
+    /// Where and how a deployment is called with it. None: it cannot be sent anywhere.
+    pub(crate) fn endpoint(&self, deployment: &Deployment, simulated: Option<&str>) -> Option<Arc<Endpoint>> {
+        let (provider, spoken) = (&deployment.provider, deployment.spoken()?);
+        let made = self.made.load();
+        let made = made.as_ref().filter(|made| Arc::ptr_eq(&made.provider, provider));
+        if let Some((_, endpoint)) = made.and_then(|made| made.endpoints.iter().find(|(dialect, _)| *dialect == spoken)) {
+            return Some(Arc::clone(endpoint));
         }
-        let endpoint = Arc::new(credentials::own(provider, self.id, &self.key, self.address.as_deref(), simulated)?);
-        self.endpoint.store(Some(Arc::new((Arc::clone(provider), Arc::clone(&endpoint)))));
+        let (id, address, tokens) = (self.id, self.address.as_deref(), self.tokens.as_ref());
+        let parts = OwnParts { id, secret: &self.secret, address, settings: &self.settings, tokens };
+        let endpoint = Arc::new(Endpoint::own(provider, spoken, &parts, simulated)?);
+        let mut endpoints = made.map(|made| made.endpoints.clone()).unwrap_or_default();
+        endpoints.push((spoken, Arc::clone(&endpoint)));
+        self.made.store(Some(Arc::new(Made { provider: Arc::clone(provider), endpoints })));
         Some(endpoint)
+    }
+
+    /// Whether it is used for this deployment, as far as its settings say.
+    pub(crate) fn serves(&self, catalog: &Catalog, deployment: &Arc<Deployment>) -> bool {
+        let allowed = self.settings.allowed_models.as_ref();
+        allowed.is_none_or(|allowed| allowed.iter().any(|entry| is_meant(entry, catalog, deployment)))
+    }
+
+    /// Whether it is used for calls that ask for this region.
+    pub(crate) fn is_in(&self, region: Option<&str>) -> bool {
+        match (region, self.settings.region.as_deref()) {
+            (Some(asked), Some(own)) => asked == own,
+            _ => true,
+        }
     }
 }
 
@@ -112,10 +161,13 @@ pub(crate) async fn read(db: &Db, master_key: &MasterKey, scope: &OrgScope) -> R
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(data_key(db, master_key, scope, row.key_version).await?),
         };
-        let opened = data_key.as_ref().map(|key| key.open(PROVIDER_KEYS, &row.id.to_string(), &row.sealed));
+        let opened = data_key.as_ref().map(|key| -> Result<ProviderSecret, Box<dyn std::error::Error>> {
+            let text = key.open(PROVIDER_KEYS, &row.id.to_string(), &row.sealed)?;
+            Ok(ProviderSecret::read(row.kind, text)?)
+        });
         match opened {
-            Some(Ok(key)) => {
-                keys.add(row, key);
+            Some(Ok(secret)) => {
+                keys.add(row, secret);
                 continue;
             }
             Some(Err(error)) => {
@@ -146,9 +198,16 @@ async fn data_key(db: &Db, master_key: &MasterKey, scope: &OrgScope, version: u3
 
 impl OwnKeys {
     /// Behind those of its priority: rows come by priority and id.
-    fn add(&mut self, row: SealedProviderKeyRow, key: Secret<String>) {
-        let SealedProviderKeyRow { id, provider, priority, weight, base_url, .. } = row;
-        let key = OwnKey { id, priority, weight, address: base_url, key, endpoint: ArcSwapOption::empty() };
+    fn add(&mut self, row: SealedProviderKeyRow, secret: ProviderSecret) {
+        let SealedProviderKeyRow { id, provider, priority, weight, base_url, settings, .. } = row;
+        let tokens = match &secret {
+            ProviderSecret::ServiceAccount(account) => Some(Arc::new(Tokens::new(account.clone()))),
+            _ => None,
+        };
+        if settings.spend_cap.is_some() {
+            self.capped.push(id);
+        }
+        let key = OwnKey { id, priority, weight, address: base_url, secret, settings, tokens, made: ArcSwapOption::empty() };
         let keys = self.by_provider.entry(provider.into()).or_default();
         keys.push(key);
         keys.sort_by_key(|key| key.priority);
@@ -157,6 +216,8 @@ impl OwnKeys {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use domain::Secret;
+    use store::SecretKind;
     use uuid::Uuid;
 
     use super::*;
@@ -173,9 +234,11 @@ pub(crate) mod tests {
                 base_url: None,
                 sealed: Vec::new(),
                 key_version: 1,
+                kind: SecretKind::Key,
+                settings: ProviderKeySettings::default(),
                 status: ProviderKeyStatus::Active,
             };
-            keys.add(row, Secret::new(format!("sk-canary-{id:032x}")));
+            keys.add(row, ProviderSecret::Key(Secret::new(format!("sk-canary-{id:032x}"))));
         }
         keys
     }
@@ -201,11 +264,13 @@ pub(crate) mod tests {
     #[test]
     fn an_endpoint_is_made_once_and_again_for_another_row_of_the_catalog() {
         let (keys, catalog) = (keys(&[(1, "openai", 0, 1)]), catalog::Catalog::builtin().unwrap());
-        let provider = catalog.provider("openai").unwrap();
+        let resolved = catalog.resolve("openai/gpt-4o").unwrap();
+        let (provider, deployment) = (resolved.pinned.unwrap(), resolved.deployments().next().unwrap());
         let key = &keys.all(provider)[0];
-        let first = key.endpoint(provider, None).unwrap();
-        assert!(Arc::ptr_eq(&first, &key.endpoint(provider, None).unwrap()));
+        let first = key.endpoint(deployment, None).unwrap();
+        assert!(Arc::ptr_eq(&first, &key.endpoint(deployment, None).unwrap()));
         let moved = Arc::new(Provider { base_url: Some("https://moved.example.com".into()), ..Provider::clone(provider) });
+        let moved = Deployment { provider: moved, ..Deployment::clone(deployment) };
         assert_eq!(key.endpoint(&moved, None).unwrap().base_url, "https://moved.example.com");
     }
 }

@@ -107,6 +107,9 @@ async fn candidates(gateway: &Gateway, open: &mut OpenCall, call: &mut Call, now
         ProjectMode::Credits => None,
         ProjectMode::ApiKeys | ProjectMode::Hybrid => Some(gateway.directory.own_keys(caller.scope).await?),
     };
+    if let Some(keys) = own_keys.as_deref().filter(|keys| !keys.capped().is_empty()) {
+        gateway.spends.load(caller.scope, keys.capped(), now).await?;
+    }
     let (catalog, credentials) = (gateway.catalog.load(), gateway.credentials.load());
     let known = Known {
         catalog: &catalog,
@@ -114,6 +117,7 @@ async fn candidates(gateway: &Gateway, open: &mut OpenCall, call: &mut Call, now
         own_keys: own_keys.as_deref(),
         simulated: gateway.simulated(),
         cooldowns: &gateway.cooldowns,
+        spends: &gateway.spends,
         mode: caller.mode,
         markup_basis_points: caller.markup_basis_points,
         now,

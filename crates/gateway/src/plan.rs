@@ -7,12 +7,14 @@ use domain::{Code, Fault, NanoUsd, UnixMicros};
 use llm::tokens::InputTokens;
 use policy::pricing;
 use policy::routing::{self, Keys, Surroundings};
-use store::ProjectMode;
+use store::{ProjectMode, SpendWindow};
 
 use crate::call::Call;
 use crate::cooldown::Cooldowns;
-use crate::credentials::{Credential, Credentials, Endpoint};
-use crate::own_keys::OwnKeys;
+use crate::credentials::{Credential, Credentials};
+use crate::endpoint::Endpoint;
+use crate::key_spend::KeySpends;
+use crate::own_keys::{OwnKey, OwnKeys};
 use crate::rules::Rules;
 
 /// Limit: candidates of one plan, as many as a call makes attempts.
@@ -39,6 +41,11 @@ impl Candidate {
     /// The organization's own key is used, so that nothing is held or charged.
     pub(crate) fn is_own(&self) -> bool {
         self.endpoint.credential.is_own()
+    }
+
+    /// The name that the provider is given for the model.
+    pub(crate) fn sent_as(&self) -> &str {
+        self.endpoint.sent_as(&self.model, &self.deployment)
     }
 
     /// The price version that the call was admitted with. None: the price is not known.
@@ -93,18 +100,77 @@ impl Surroundings for PlatformKeys<'_> {
     }
 }
 
-struct OrganizationsKeys<'a>(&'a Known<'a>);
+/// The organization's own keys, for a call that may ask for a region.
+struct OrganizationsKeys<'a> {
+    known: &'a Known<'a>,
+    region: Option<&'a str>,
+}
+
+/// Why a key is not used for a deployment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyBar {
+    Models,
+    Region,
+    /// It has a cap, and nobody knows what the call costs.
+    Unpriced,
+    Spent,
+}
+
+impl<'a> OrganizationsKeys<'a> {
+    fn bar(&self, key: &OwnKey, deployment: &Arc<Deployment>) -> Option<KeyBar> {
+        if !key.serves(self.known.catalog, deployment) {
+            return Some(KeyBar::Models);
+        }
+        if !key.is_in(self.region) {
+            return Some(KeyBar::Region);
+        }
+        let cap = key.settings.spend_cap.as_ref()?;
+        if price_version(deployment, self.known.now).is_none() {
+            return Some(KeyBar::Unpriced);
+        }
+        self.known.spends.is_spent(key.id, cap, self.known.now).then_some(KeyBar::Spent)
+    }
+
+    fn all(&self, provider: &Provider) -> &'a [OwnKey] {
+        self.known.own_keys.map_or(&[], |keys| keys.all(provider))
+    }
+
+    /// The reason of all keys that might have served the call, when there are any: no key is used, and the caller learns why.
+    fn refusal(&self, resolved: &Resolved<'_>) -> Option<Fault> {
+        let mut bars = Vec::new();
+        for deployment in resolved.deployments().filter(|d| d.is_callable()) {
+            bars.extend(self.all(&deployment.provider).iter().filter_map(|key| self.bar(key, deployment).map(|bar| (bar, key))));
+        }
+        let id = &resolved.model.id;
+        let spent = bars.iter().find(|(bar, _)| *bar == KeyBar::Spent);
+        if let Some((key, cap)) = spent.and_then(|(_, key)| key.settings.spend_cap.map(|cap| (key.id, cap))) {
+            let anew = match cap.window {
+                SpendWindow::Month => "it is counted anew from the first of next month (UTC); raise it, or use another key",
+                SpendWindow::Total => "raise it, or use another key",
+            };
+            let say = format!("the organization's own key `{key}` has reached its spend cap of {} nano-USD; {anew}", cap.amount.0);
+            return Some(Fault::new(Code::BudgetExceeded, say));
+        }
+        let (bar, key) = bars.first()?;
+        let why = match bar {
+            KeyBar::Models => "its `allowed_models` do not name that model",
+            KeyBar::Region => "its `region` is another one than the call asks for",
+            KeyBar::Unpriced | KeyBar::Spent => "it has a spend cap, and the price of that model is not known",
+        };
+        let say = format!("the organization's own key `{}` is not used for `{id}`: {why}; change it under Provider keys", key.id);
+        Some(Fault::new(Code::ProviderNotConfigured, say).param("model"))
+    }
+}
 
 impl Surroundings for OrganizationsKeys<'_> {
     fn is_available(&self, provider: &Provider) -> bool {
-        self.0.own_keys.is_some_and(|keys| keys.has(provider))
+        self.known.own_keys.is_some_and(|keys| keys.has(provider))
     }
     fn is_allowed(&self, deployment: &Arc<Deployment>) -> bool {
-        self.0.bar(deployment).is_none()
+        self.known.bar(deployment).is_none() && self.all(&deployment.provider).iter().any(|key| self.bar(key, deployment).is_none())
     }
     fn is_cooling(&self, deployment: &Deployment) -> bool {
-        let keys = self.0.own_keys.map_or(&[][..], |keys| keys.all(&deployment.provider));
-        keys.iter().all(|key| self.0.cooldowns.is_cooling(deployment, Credential::Own(key.id)))
+        self.all(&deployment.provider).iter().all(|key| self.known.cooldowns.is_cooling(deployment, Credential::Own(key.id)))
     }
 }
 
@@ -122,6 +188,7 @@ pub(crate) struct Known<'a> {
     pub(crate) now: UnixMicros,
     /// Random: draws among own keys of one priority.
     pub(crate) lot: u64,
+    pub(crate) spends: &'a KeySpends,
     /// What the key may reach, and the model that is asked for; none for most keys.
     pub(crate) rules: Option<&'a Rules>,
 }
@@ -135,13 +202,13 @@ impl Known<'_> {
     /// The rule that leaves nothing of what could be called otherwise; none when there is something left, or nothing at all.
     fn bar_of_all(&self, resolved: &Resolved<'_>) -> Option<String> {
         self.rules?;
-        let (platform, own) = (PlatformKeys(self), OrganizationsKeys(self));
+        let (platform, own) = (PlatformKeys(self), OrganizationsKeys { known: self, region: resolved.region });
         let reached = |d: &&Arc<Deployment>| match self.mode {
             ProjectMode::Credits => platform.is_available(&d.provider),
             ProjectMode::ApiKeys => own.is_available(&d.provider),
             ProjectMode::Hybrid => platform.is_available(&d.provider) || own.is_available(&d.provider),
         };
-        let mut bars = resolved.deployments().filter(|d| d.provider.is_callable()).filter(reached).map(|d| self.bar(d));
+        let mut bars = resolved.deployments().filter(|d| d.is_callable()).filter(reached).map(|d| self.bar(d));
         let first = bars.next()??;
         bars.all(|bar| bar.is_some()).then_some(first)
     }
@@ -213,9 +280,16 @@ fn by_platform(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>, keys
 
 /// On the organization's own keys: each deployment with each of its provider's keys.
 fn by_organization(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>) -> Result<Vec<Candidate>, Fault> {
-    let plan = routing::plan(resolved, &OrganizationsKeys(known), Keys::Own, known.now).map_err(|fault| {
+    let own = OrganizationsKeys { known, region: resolved.region };
+    let plan = routing::plan(resolved, &own, Keys::Own, known.now).map_err(|fault| {
+        if fault.code() != Code::ProviderNotConfigured {
+            return fault;
+        }
+        if let Some(refusal) = own.refusal(resolved) {
+            return refusal;
+        }
         let shut = known.own_keys.is_some_and(|keys| resolved.deployments().any(|d| keys.is_shut(&d.provider)));
-        if shut && fault.code() == Code::ProviderNotConfigured {
+        if shut {
             return Fault::internal("plan a call on own provider keys", "a stored key cannot be opened; an earlier line says which");
         }
         fault
@@ -224,7 +298,8 @@ fn by_organization(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>) 
     for deployment in plan.candidates {
         let (input, output_max) = bounds(call, &plan.model, &deployment)?;
         let keys = known.own_keys.map(|keys| keys.in_turn(&deployment.provider, known.lot)).unwrap_or_default();
-        let endpoints = keys.into_iter().filter_map(|key| key.endpoint(&deployment.provider, known.simulated));
+        let usable = keys.into_iter().filter(|key| own.bar(key, &deployment).is_none());
+        let endpoints = usable.filter_map(|key| key.endpoint(&deployment, known.simulated));
         candidates.extend(endpoints.map(|endpoint| Candidate {
             model: Arc::clone(&plan.model),
             deployment: Arc::clone(&deployment),

@@ -67,6 +67,7 @@ impl World {
             own_keys: (mode != ProjectMode::Credits).then_some(&self.own_keys),
             simulated: None,
             cooldowns: &self.cooldowns,
+            spends: &KeySpends::unknown(),
             mode,
             markup_basis_points: 0,
             now: NOW,

@@ -1,16 +1,20 @@
 //! Asks a provider whether it takes a key, by a call that costs nothing: its list of models. Through the same guarded
 //! dialler as every call; redirects are not followed, and the answer's body is not read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use catalog::{Dialect, Provider};
-use domain::{Code, Secret};
-use http::{HeaderValue, Request};
+use domain::{Code, ProviderKeyId};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use outbound::{Limits, Upstream};
+use store::{ProviderKeySettings, ProviderSecret};
 
-use crate::credentials::auth_header;
+use crate::endpoint::{Endpoint, OwnParts, Unauthorized};
+use crate::oauth::Tokens;
 
 /// For the whole question.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -22,10 +26,22 @@ const ANTHROPIC_VERSION: (&str, HeaderValue) = ("anthropic-version", HeaderValue
 pub enum Probed {
     /// An answer with this HTTP status.
     Status(u16),
+    /// An answer with this HTTP status, which says nothing about the key.
+    Unclear(u16),
     /// No such host, no connection, or an address that is not allowed.
     Unreachable,
     /// Nothing came in time.
     TimedOut,
+}
+
+/// What is asked with.
+pub struct ProbedKey<'a> {
+    /// What opens the provider.
+    pub secret: &'a ProviderSecret,
+    /// `None`: the provider's usual address.
+    pub base_url: Option<&'a str>,
+    /// Region and options count.
+    pub settings: &'a ProviderKeySettings,
 }
 
 /// Asks providers.
@@ -39,30 +55,65 @@ impl Probe {
         Self { upstream: Upstream::new(Limits { connect: DEADLINE, first_byte: DEADLINE, idle: DEADLINE }, allow_private) }
     }
 
-    /// Asks for the list of models with a key. `base_url` is what the gateway would be given for this provider.
-    pub async fn models(&self, provider: &Provider, base_url: &str, key: &Secret<String>) -> Probed {
-        let path = match provider.dialect {
-            Dialect::Anthropic => "/v1/models",
-            Dialect::Gemini => "/v1beta/models",
-            _ => "/models",
+    /// Asks with a key, as a call would be made with it.
+    pub async fn ask(&self, provider: &Provider, key: &ProbedKey<'_>) -> Probed {
+        let tokens = match key.secret {
+            ProviderSecret::ServiceAccount(account) => Some(Arc::new(Tokens::new(account.clone()))),
+            _ => None,
         };
-        let mut request = Request::get(format!("{}{path}", base_url.trim_end_matches('/')));
-        match auth_header(provider, key.expose()) {
-            Ok((name, value)) => request = request.header(name, value),
-            // A key that no header can hold never reaches anybody.
-            Err(_) => return Probed::Unreachable,
+        let id = ProviderKeyId::from_uuid(uuid::Uuid::nil());
+        let own = OwnParts { id, secret: key.secret, address: key.base_url, settings: key.settings, tokens: tokens.as_ref() };
+        let spoken = if provider.dialect == Dialect::Vertex { Dialect::Gemini } else { spoken(provider) };
+        let Some(endpoint) = Endpoint::own(provider, spoken, &own, None) else { return Probed::Unreachable };
+        let (method, path, body) = question(provider);
+        let Ok(uri) = endpoint.uri(path, "") else { return Probed::Unreachable };
+        let mut request = Request::new(());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        if !body.is_empty() {
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         if provider.dialect == Dialect::Anthropic {
             let (name, value) = ANTHROPIC_VERSION;
-            request = request.header(name, value);
+            request.headers_mut().insert(name, value);
         }
-        let Ok(request) = request.body(Full::new(Bytes::new())) else { return Probed::Unreachable };
-        match self.upstream.send(request).await {
+        match endpoint.authorize(&mut request, body.as_bytes(), &self.upstream).await {
+            Ok(()) => {}
+            Err(Unauthorized::Refused(_)) => return Probed::Status(StatusCode::UNAUTHORIZED.as_u16()),
+            Err(Unauthorized::Down(down)) if down.code == Code::UpstreamTimeout => return Probed::TimedOut,
+            Err(Unauthorized::Down(_)) => return Probed::Unreachable,
+            // A private key that does not sign never reaches anybody.
+            Err(Unauthorized::Broken(_)) => return Probed::Status(StatusCode::UNAUTHORIZED.as_u16()),
+        }
+        match self.upstream.send(request.map(|()| Full::new(Bytes::from(body)))).await {
+            Ok(response) if may_not(&response) => Probed::Unclear(response.status().as_u16()),
             Ok(response) => Probed::Status(response.status().as_u16()),
             Err(down) if down.code == Code::UpstreamTimeout => Probed::TimedOut,
             Err(_) => Probed::Unreachable,
         }
     }
+}
+
+fn spoken(provider: &Provider) -> Dialect {
+    if provider.dialect == Dialect::Bedrock { Dialect::OpenaiChat } else { provider.dialect }
+}
+
+/// A question that costs nothing: the list of models, or on Vertex AI, which has none for a project, the tokens of a word.
+fn question(provider: &Provider) -> (Method, &'static str, &'static str) {
+    match provider.dialect {
+        Dialect::Anthropic => (Method::GET, "/v1/models", ""),
+        Dialect::Gemini => (Method::GET, "/v1beta/models", ""),
+        Dialect::Vertex => {
+            (Method::POST, "/v1beta/models/gemini-2.5-flash:countTokens", r#"{"contents":[{"role":"user","parts":[{"text":"Hello"}]}]}"#)
+        }
+        _ => (Method::GET, "/models", ""),
+    }
+}
+
+/// AWS knows the key, which may not list models: it may well call them.
+fn may_not<B>(response: &Response<B>) -> bool {
+    let kind = response.headers().get("x-amzn-errortype").and_then(|value| value.to_str().ok());
+    response.status() == StatusCode::FORBIDDEN && kind.is_some_and(|kind| kind.starts_with("AccessDenied"))
 }
 
 #[cfg(test)]
@@ -71,6 +122,10 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+
+    fn key() -> (ProviderSecret, ProviderKeySettings) {
+        (ProviderSecret::Key(domain::Secret::new("sk-1".to_owned())), ProviderKeySettings::default())
+    }
 
     /// Answers one request after the other with a status, and tells what was asked.
     async fn provider(answer: &'static str) -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
@@ -92,7 +147,7 @@ mod tests {
     #[tokio::test]
     async fn each_dialect_is_asked_in_its_own_way() {
         let catalog = catalog::Catalog::builtin().unwrap();
-        let key = Secret::new("sk-1".to_owned());
+        let (secret, settings) = key();
         for (provider_id, path, header) in [
             ("openai", "GET /models ", "authorization: Bearer sk-1"),
             ("anthropic", "GET /v1/models ", "x-api-key: sk-1"),
@@ -100,7 +155,8 @@ mod tests {
         ] {
             let (url, mut told) = provider("200 OK").await;
             let row = catalog.provider(provider_id).unwrap();
-            assert_eq!(Probe::new(true).models(row, &format!("{url}/"), &key).await, Probed::Status(200));
+            let key = ProbedKey { secret: &secret, base_url: Some(&format!("{url}/")), settings: &settings };
+            assert_eq!(Probe::new(true).ask(row, &key).await, Probed::Status(200));
             let asked = told.recv().await.unwrap();
             assert!(asked.starts_with(path) && asked.contains(header), "{asked}");
             assert_eq!(asked.contains("anthropic-version"), provider_id == "anthropic");
@@ -110,14 +166,15 @@ mod tests {
     #[tokio::test]
     async fn redirects_are_not_followed_and_private_addresses_are_not_asked() {
         let catalog = catalog::Catalog::builtin().unwrap();
-        let (openai, key) = (catalog.provider("openai").unwrap(), Secret::new("sk-1".to_owned()));
+        let (openai, (secret, settings)) = (catalog.provider("openai").unwrap(), key());
+        let at = |url| ProbedKey { secret: &secret, base_url: Some(url), settings: &settings };
         let (other, mut never) = provider("200 OK").await;
         let moved: &'static str = Box::leak(format!("302 Found\r\nlocation: {other}/models").into_boxed_str());
         let (url, mut told) = provider(moved).await;
-        assert_eq!(Probe::new(true).models(openai, &url, &key).await, Probed::Status(302));
+        assert_eq!(Probe::new(true).ask(openai, &at(&url)).await, Probed::Status(302));
         assert!(told.recv().await.is_some() && never.try_recv().is_err());
-        assert_eq!(Probe::new(false).models(openai, &url, &key).await, Probed::Unreachable);
-        assert_eq!(Probe::new(true).models(openai, "http://127.0.0.1:9", &key).await, Probed::Unreachable);
-        assert_eq!(Probe::new(true).models(openai, "no address", &key).await, Probed::Unreachable);
+        assert_eq!(Probe::new(false).ask(openai, &at(&url)).await, Probed::Unreachable);
+        assert_eq!(Probe::new(true).ask(openai, &at("http://127.0.0.1:9")).await, Probed::Unreachable);
+        assert_eq!(Probe::new(true).ask(openai, &at("no address")).await, Probed::Unreachable);
     }
 }

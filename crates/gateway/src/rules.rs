@@ -108,7 +108,7 @@ impl Rules {
 }
 
 /// Whether a name in a list of models means this deployment. A name without a provider means all of them.
-fn is_meant(entry: &str, catalog: &Catalog, deployment: &Arc<Deployment>) -> bool {
+pub(crate) fn is_meant(entry: &str, catalog: &Catalog, deployment: &Arc<Deployment>) -> bool {
     let Ok(meant) = catalog.resolve(entry) else { return false };
     if !meant.model.deployments.iter().any(|found| Arc::ptr_eq(found, deployment)) {
         return false;

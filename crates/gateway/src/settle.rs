@@ -13,6 +13,7 @@ use store::{ProjectMode, UsedMode};
 
 use crate::admit::Admitted;
 use crate::call::Call;
+use crate::credentials::Credential;
 use crate::directory::Caller;
 use crate::funds::Hold;
 use crate::gateway::{BodyBytes, Gateway, InFlight};
@@ -201,6 +202,7 @@ impl OpenCall {
     /// Writes the intent: from here on the call has exactly one terminal event, whatever happens to this process.
     pub(crate) fn intend(&mut self, candidate: &Candidate, attempt: u32) -> Result<(), events::JournalError> {
         self.route(&candidate.model.id, &candidate.deployment.provider.id);
+        self.facts.credential = candidate.endpoint.credential.label();
         let mut intent = Intent {
             request_id: self.id.uuid().into_bytes().to_vec(),
             facts: Some(std::mem::take(&mut self.facts)),
@@ -316,6 +318,9 @@ impl OpenCall {
         }
         if let Some(hold) = self.hold.take() {
             hold.settle(bill.charged);
+        }
+        if let Some(Credential::Own(key)) = self.candidate.as_ref().map(|candidate| candidate.endpoint.credential) {
+            self.gateway.spends.add(key, bill.cost, service::clock::now());
         }
         self.correct_limits(&usage);
         self.gateway.metrics.closed(&event);

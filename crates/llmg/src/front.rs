@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalog::Catalog;
 use control::{Front, KeyAnswer, KeyCheck, KeyQuestion, Smtp};
 use domain::NanoUsd;
-use gateway::probe::{Probe, Probed};
+use gateway::probe::{Probe, Probed, ProbedKey};
 use seal::MasterKey;
 use service::Config;
 use service::config::ConfigError;
@@ -64,8 +64,9 @@ async fn asked(probe: &Probe, question: &KeyQuestion) -> KeyAnswer {
     if provider.simulated && question.base_url.is_none() {
         return KeyAnswer::Status(200);
     }
-    let Some(base_url) = question.base_url.as_deref().or(provider.base_url.as_deref()) else { return KeyAnswer::Unreachable };
-    match probe.models(provider, base_url, &question.key).await {
+    let key = ProbedKey { secret: &question.secret, base_url: question.base_url.as_deref(), settings: &question.settings };
+    match probe.ask(provider, &key).await {
+        Probed::Unclear(status) => KeyAnswer::Unclear(status),
         Probed::Status(status) => KeyAnswer::Status(status),
         Probed::Unreachable => KeyAnswer::Unreachable,
         Probed::TimedOut => KeyAnswer::TimedOut,

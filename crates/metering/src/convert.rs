@@ -44,6 +44,8 @@ pub fn posted_event(event: &UsageEvent) -> Result<PostedEvent, Poison> {
         cost: NanoUsd(event.cost_nano_usd),
         charged: NanoUsd(event.charged_nano_usd),
         hold: NanoUsd(event.hold_nano_usd),
+        provider_key: event.facts.as_ref().and_then(|facts| facts.credential.parse().ok()),
+        ended_at: UnixMicros(event.ended_at_us),
         budgets: checked.budgets,
     })
 }

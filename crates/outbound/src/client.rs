@@ -46,6 +46,11 @@ pub struct Down {
 }
 
 impl Down {
+    /// There was an answer, and it is none.
+    pub fn useless(why: String) -> Self {
+        Self { code: Code::UpstreamInvalidResponse, unsent: false, cause: why.into() }
+    }
+
     /// For the caller, when no other candidate is left.
     pub fn into_fault(self, provider: &str) -> Fault {
         let say = match self.code {

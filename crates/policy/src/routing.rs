@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Deployment, Model, Provider, Resolved, Variant};
+use catalog::{Deployment, Dialect, Model, Provider, Resolved, Variant};
 use domain::{Code, Fault, UnixMicros};
 
 /// Limit: candidates of one plan, as many as a call makes attempts.
@@ -52,7 +52,7 @@ pub fn plan(resolved: &Resolved<'_>, around: &impl Surroundings, keys: Keys, now
         .param("model"));
     }
     let callable: Vec<&Arc<Deployment>> =
-        resolved.deployments().filter(|d| d.provider.is_callable() && around.is_available(&d.provider) && around.is_allowed(d)).collect();
+        resolved.deployments().filter(|d| d.is_callable() && around.is_available(&d.provider) && around.is_allowed(d)).collect();
     if callable.is_empty() {
         return Err(unavailable(resolved, keys));
     }
@@ -77,11 +77,17 @@ fn fits(variant: Option<Variant>, deployment: &Deployment, now: UnixMicros) -> b
 }
 
 fn unavailable(resolved: &Resolved<'_>, keys: Keys) -> Fault {
-    let mut providers: Vec<&str> = resolved.deployments().filter(|d| d.provider.is_callable()).map(|d| &*d.provider.id).collect();
+    let mut providers: Vec<&str> = resolved.deployments().filter(|d| d.is_callable()).map(|d| &*d.provider.id).collect();
     providers.dedup();
     let id = &resolved.model.id;
     let Some(first) = providers.first() else {
-        let say = format!("no provider of `{id}` can be called by this version of llmg; choose another model from /v1/models");
+        let converse = resolved.deployments().any(|d| d.provider.dialect == Dialect::Bedrock);
+        let why = if converse {
+            "; at AWS Bedrock it speaks Converse, which is not there yet (of Bedrock's models those of OpenAI can be called)"
+        } else {
+            ""
+        };
+        let say = format!("no provider of `{id}` can be called by this version of llmg{why}; choose another model from /v1/models");
         return Fault::new(Code::ProviderNotConfigured, say).param("model");
     };
     let variable = first.to_ascii_uppercase().replace('-', "_");

@@ -43,6 +43,9 @@ mod people;
 mod person;
 mod project;
 mod provider_key;
+mod provider_key_health;
+mod provider_key_read;
+mod provider_options;
 mod row;
 mod session;
 mod sign_up;
@@ -97,9 +100,12 @@ pub use person::{
 };
 pub use project::{ProjectRow, ProjectUpdate, project_get, project_list, project_update};
 pub use provider_key::{
-    NewProviderKey, ProviderKeyPlace, ProviderKeyRow, ProviderKeySecret, ProviderKeyUpdate, SealedProviderKeyRow, provider_key_create,
-    provider_key_delete, provider_key_get, provider_key_list, provider_key_tested, provider_key_update, provider_keys_sealed,
+    NewProviderKey, ProviderKeyRow, ProviderKeySecret, ProviderKeyUpdate, SealedProviderKeyRow, provider_key_create, provider_key_delete,
+    provider_key_tested, provider_key_update,
 };
+pub use provider_key_health::{KeyOutcome, ProviderKeyUse, provider_key_spent, provider_keys_used};
+pub use provider_key_read::{ProviderKeyPlace, provider_key_get, provider_key_list, provider_keys_sealed};
+pub use provider_options::{ProviderKeySettings, ProviderOptions, ProviderSecret, ServiceAccount, SpendCap};
 pub use session::{
     NewSession, SessionCallerRow, SessionEnd, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list,
     session_revoke, session_used, sessions_revoke,
@@ -107,8 +113,8 @@ pub use session::{
 pub use sign_up::{SignUp, SignUpHome, SignedUp, sign_up};
 pub use words::{
     ActorKind, AuditAction, BudgetCounts, BudgetScopeKind, BudgetStatus, BudgetUnit, ChangeKind, Enforcement, InviteStatus, KeyStatus,
-    LeaseState, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, SubjectKind, TokenPurpose, TransferKind,
-    UsedMode,
+    LeaseState, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, SecretKind, SpendWindow, SubjectKind,
+    TokenPurpose, TransferKind, UsedMode,
 };
 
 #[cfg(test)]

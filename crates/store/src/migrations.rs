@@ -18,6 +18,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (11, "key_rules", include_str!("../../../migrations/sqlite/0011_key_rules.sql")),
     (12, "account", include_str!("../../../migrations/sqlite/0012_account.sql")),
     (16, "budget", include_str!("../../../migrations/sqlite/0016_budget.sql")),
+    (22, "provider_key_options", include_str!("../../../migrations/sqlite/0022_provider_key_options.sql")),
     (25, "list_indexes", include_str!("../../../migrations/sqlite/0025_list_indexes.sql")),
 ];
 
@@ -34,6 +35,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (11, "key_rules", include_str!("../../../migrations/postgres/0011_key_rules.sql")),
     (12, "account", include_str!("../../../migrations/postgres/0012_account.sql")),
     (16, "budget", include_str!("../../../migrations/postgres/0016_budget.sql")),
+    (22, "provider_key_options", include_str!("../../../migrations/postgres/0022_provider_key_options.sql")),
     (25, "list_indexes", include_str!("../../../migrations/postgres/0025_list_indexes.sql")),
 ];
 

@@ -1,16 +1,16 @@
 //! Organizations' own keys at providers: sealed, and never readable again.
 
-use domain::{OrgScope, ProviderKeyId, UnixMicros, UserId};
+use domain::{NanoUsd, OrgScope, ProviderKeyId, UnixMicros, UserId};
 use serde_json::{Value, json};
-use sqlx::any::AnyRow;
 
+use crate::api_key::texts_stored;
 use crate::audit::{Author, NewAudit, Trail};
 use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
-use crate::page::Page;
-use crate::row::Columns;
-use crate::words::{AuditAction, ChangeKind, ProviderKeyStatus, SubjectKind};
+use crate::provider_key_read::provider_key_read;
+use crate::provider_options::{ProviderKeySettings, options_stored};
+use crate::words::{AuditAction, ChangeKind, ProviderKeyStatus, SecretKind, SubjectKind};
 
 /// Limit: provider keys of one organization.
 const KEYS_MAX: i64 = 200;
@@ -30,6 +30,8 @@ pub struct ProviderKeySecret {
     pub last4: String,
     /// When the provider took it in a test; `None`: it could not be asked for certain.
     pub tested_at: Option<UnixMicros>,
+    /// How the sealed text reads.
+    pub kind: SecretKind,
 }
 
 /// A key about to be stored.
@@ -45,6 +47,8 @@ pub struct NewProviderKey {
     pub priority: u32,
     /// Share among those of the same priority, from 1.
     pub weight: u32,
+    /// What it may be used for, and how.
+    pub settings: ProviderKeySettings,
     /// The sealed part.
     pub secret: ProviderKeySecret,
     /// Who brought it.
@@ -62,6 +66,8 @@ pub struct ProviderKeyUpdate {
     pub weight: Option<u32>,
     /// On or off.
     pub status: Option<ProviderKeyStatus>,
+    /// All of them.
+    pub settings: Option<ProviderKeySettings>,
     /// Another key, with its address.
     pub secret: Option<ProviderKeySecret>,
 }
@@ -95,6 +101,16 @@ pub struct ProviderKeyRow {
     pub tested_at: Option<UnixMicros>,
     /// When a call last used it, about.
     pub last_used_at: Option<UnixMicros>,
+    /// Until when calls leave it alone, because it failed.
+    pub cooling_until: Option<UnixMicros>,
+    /// How its secret reads.
+    pub kind: SecretKind,
+    /// What it may be used for, and how.
+    pub settings: ProviderKeySettings,
+    /// What its calls cost this month, as far as they are posted.
+    pub spent_month: NanoUsd,
+    /// What all its calls cost, as far as they are posted.
+    pub spent_total: NanoUsd,
     /// Who brought it.
     pub created_by: Option<UserId>,
     /// When.
@@ -120,6 +136,10 @@ pub struct SealedProviderKeyRow {
     pub sealed: Vec<u8>,
     /// With which of the organization's data keys.
     pub key_version: u32,
+    /// How the sealed text reads.
+    pub kind: SecretKind,
+    /// What it may be used for, and how.
+    pub settings: ProviderKeySettings,
     /// On or off.
     pub status: ProviderKeyStatus,
 }
@@ -137,8 +157,8 @@ pub async fn provider_key_create(db: &Db, scope: &OrgScope, key: &NewProviderKey
     }
     sqlx::query(
         "INSERT INTO provider_key (id, organization_id, provider, name, priority, weight, base_url, sealed, key_version, prefix, last4, \
-         status, tested_at_us, created_by, created_at_us, updated_at_us) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'active', $12, $13, $14, $14)",
+         status, tested_at_us, created_by, created_at_us, updated_at_us, secret_kind) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'active', $12, $13, $14, $14, $15)",
     )
     .bind(key.id.to_string())
     .bind(scope.organization().to_string())
@@ -154,11 +174,13 @@ pub async fn provider_key_create(db: &Db, scope: &OrgScope, key: &NewProviderKey
     .bind(key.secret.tested_at.map(|at| at.0))
     .bind(key.created_by.to_string())
     .bind(author.at.0)
+    .bind(key.secret.kind.as_str())
     .execute(&mut *tx)
     .await
     .act_unique("write a provider key", "name of a provider key")?;
+    settings_write(&mut tx, scope, key.id, &key.settings).await?;
     tell(&mut tx, scope, key.id, author.at).await?;
-    let after = provider_key_said(&provider_key_read(&mut tx, scope, key.id).await?);
+    let after = provider_key_said(&provider_key_read(&mut tx, scope, key.id, author.at).await?);
     let new = provider_key_audit(scope, AuditAction::ProviderKeyCreated, key.id, Value::Null, after);
     commit(tx, "create a provider key", Trail::Audit(author, &new)).await
 }
@@ -172,7 +194,7 @@ pub async fn provider_key_update(
     author: &Author,
 ) -> Result<ProviderKeyRow, StoreError> {
     let mut tx = db.begin_write().await?;
-    let mut before = provider_key_said(&provider_key_read(&mut tx, scope, id).await?);
+    let mut before = provider_key_said(&provider_key_read(&mut tx, scope, id, author.at).await?);
     sqlx::query(
         "UPDATE provider_key SET name = COALESCE($3, name), priority = COALESCE($4, priority), weight = COALESCE($5, weight), \
          status = COALESCE($6, status), updated_at_us = $7 WHERE organization_id = $1 AND id = $2",
@@ -187,11 +209,14 @@ pub async fn provider_key_update(
     .execute(&mut *tx)
     .await
     .act_unique("change a provider key", "name of a provider key")?;
+    if let Some(settings) = &update.settings {
+        settings_write(&mut tx, scope, id, settings).await?;
+    }
     if let Some(secret) = &update.secret {
         secret_write(&mut tx, scope, id, secret).await?;
     }
     tell(&mut tx, scope, id, author.at).await?;
-    let row = provider_key_read(&mut tx, scope, id).await?;
+    let row = provider_key_read(&mut tx, scope, id, author.at).await?;
     let mut after = provider_key_said(&row);
     if update.secret.is_some() {
         // Another key may end with the same four characters.
@@ -205,7 +230,7 @@ pub async fn provider_key_update(
 /// Forgets a key and tells gateways.
 pub async fn provider_key_delete(db: &Db, scope: &OrgScope, id: ProviderKeyId, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
-    let before = provider_key_said(&provider_key_read(&mut tx, scope, id).await?);
+    let before = provider_key_said(&provider_key_read(&mut tx, scope, id, author.at).await?);
     sqlx::query("DELETE FROM provider_key WHERE organization_id = $1 AND id = $2")
         .bind(scope.organization().to_string())
         .bind(id.to_string())
@@ -228,6 +253,7 @@ pub async fn provider_key_tested(
     let mut tx = db.begin_write().await?;
     sqlx::query(
         "UPDATE provider_key SET last_error = $3, last_error_at_us = CASE WHEN $3 IS NULL THEN NULL ELSE $4 END, \
+         cooling_until_us = CASE WHEN $3 IS NULL THEN NULL ELSE cooling_until_us END, \
          tested_at_us = CASE WHEN $3 IS NULL THEN $4 ELSE tested_at_us END WHERE organization_id = $1 AND id = $2",
     )
     .bind(scope.organization().to_string())
@@ -241,81 +267,14 @@ pub async fn provider_key_tested(
     commit(tx, "note a provider key's test", Trail::Audit(author, &new)).await
 }
 
-/// One key of the scope.
-pub async fn provider_key_get(db: &Db, scope: &OrgScope, id: ProviderKeyId) -> Result<ProviderKeyRow, StoreError> {
-    let row = sqlx::query(
-        "SELECT id, provider, name, priority, weight, base_url, prefix, last4, status, last_error, last_error_at_us, tested_at_us, \
-         last_used_at_us, created_by, created_at_us, updated_at_us FROM provider_key WHERE organization_id = $1 AND id = $2",
-    )
-    .bind(scope.organization().to_string())
-    .bind(id.to_string())
-    .fetch_optional(db.read())
-    .await
-    .act("read a provider key")?;
-    row.as_ref().map(provider_key_row).transpose()?.ok_or(StoreError::NotFound { what: "provider key" })
-}
-
-/// The place of a key in the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderKeyPlace {
-    /// Whose key.
-    pub provider: String,
-    /// When it is used.
-    pub priority: u32,
-    /// Which of those.
-    pub id: ProviderKeyId,
-}
-
-/// Keys of the scope by provider, in the order of their use.
-pub async fn provider_key_list(db: &Db, scope: &OrgScope, page: &Page<ProviderKeyPlace>) -> Result<Vec<ProviderKeyRow>, StoreError> {
-    let after = page.after.as_ref();
-    let rows = sqlx::query(
-        "SELECT id, provider, name, priority, weight, base_url, prefix, last4, status, last_error, last_error_at_us, tested_at_us, \
-         last_used_at_us, created_by, created_at_us, updated_at_us FROM provider_key WHERE organization_id = $1 \
-         AND (provider, priority, id) > ($2, $3, $4) ORDER BY provider, priority, id LIMIT $5",
-    )
-    .bind(scope.organization().to_string())
-    .bind(after.map(|place| place.provider.clone()).unwrap_or_default())
-    .bind(after.map_or(-1, |place| i64::from(place.priority)))
-    .bind(after.map(|place| place.id.to_string()).unwrap_or_default())
-    .bind(i64::from(page.limit))
-    .fetch_all(db.read())
-    .await
-    .act("list provider keys")?;
-    rows.iter().map(provider_key_row).collect()
-}
-
-/// All keys of the scope with their sealed parts, in the order of their use: for gateways and tests.
-pub async fn provider_keys_sealed(db: &Db, scope: &OrgScope) -> Result<Vec<SealedProviderKeyRow>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT id, provider, priority, weight, base_url, sealed, key_version, status FROM provider_key WHERE organization_id = $1 \
-         ORDER BY provider, priority, id",
-    )
-    .bind(scope.organization().to_string())
-    .fetch_all(db.read())
-    .await
-    .act("read sealed provider keys")?;
-    rows.iter().map(sealed_row).collect()
-}
-
-async fn provider_key_read(tx: &mut Tx, scope: &OrgScope, id: ProviderKeyId) -> Result<ProviderKeyRow, StoreError> {
-    let row = sqlx::query(
-        "SELECT id, provider, name, priority, weight, base_url, prefix, last4, status, last_error, last_error_at_us, tested_at_us, \
-         last_used_at_us, created_by, created_at_us, updated_at_us FROM provider_key WHERE organization_id = $1 AND id = $2",
-    )
-    .bind(scope.organization().to_string())
-    .bind(id.to_string())
-    .fetch_optional(&mut **tx)
-    .await
-    .act("read a provider key")?;
-    row.as_ref().map(provider_key_row).transpose()?.ok_or(StoreError::NotFound { what: "provider key" })
-}
-
 /// What the audit log says of a key: not the key, sealed or not.
 fn provider_key_said(key: &ProviderKeyRow) -> Value {
     json!({
         "provider": key.provider, "name": key.name, "priority": key.priority, "weight": key.weight, "base_url": key.base_url,
-        "prefix": key.prefix, "last4": key.last4, "status": key.status.as_str(),
+        "prefix": key.prefix, "last4": key.last4, "status": key.status.as_str(), "kind": key.kind.as_str(),
+        "region": key.settings.region, "options": key.settings.options, "allowed_models": key.settings.allowed_models,
+        "spend_cap_nano_usd": key.settings.spend_cap.map(|cap| cap.amount.0),
+        "spend_window": key.settings.spend_cap.map(|cap| cap.window.as_str()),
     })
 }
 
@@ -327,7 +286,7 @@ fn provider_key_audit(scope: &OrgScope, action: AuditAction, id: ProviderKeyId, 
 async fn secret_write(tx: &mut Tx, scope: &OrgScope, id: ProviderKeyId, secret: &ProviderKeySecret) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE provider_key SET base_url = $3, sealed = $4, key_version = $5, prefix = $6, last4 = $7, tested_at_us = $8, \
-         last_error = NULL, last_error_at_us = NULL, last_used_at_us = NULL WHERE organization_id = $1 AND id = $2",
+         secret_kind = $9, last_error = NULL, last_error_at_us = NULL, last_used_at_us = NULL, cooling_until_us = NULL WHERE organization_id = $1 AND id = $2",
     )
     .bind(scope.organization().to_string())
     .bind(id.to_string())
@@ -337,9 +296,28 @@ async fn secret_write(tx: &mut Tx, scope: &OrgScope, id: ProviderKeyId, secret: 
     .bind(&*secret.prefix)
     .bind(&*secret.last4)
     .bind(secret.tested_at.map(|at| at.0))
+    .bind(secret.kind.as_str())
     .execute(&mut **tx)
     .await
     .act_unique("replace a provider key", "data key")?;
+    Ok(())
+}
+
+async fn settings_write(tx: &mut Tx, scope: &OrgScope, id: ProviderKeyId, settings: &ProviderKeySettings) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE provider_key SET region = $3, options = $4, allowed_models = $5, spend_cap = $6, spend_window = $7 \
+         WHERE organization_id = $1 AND id = $2",
+    )
+    .bind(scope.organization().to_string())
+    .bind(id.to_string())
+    .bind(settings.region.clone())
+    .bind(options_stored(settings.options.as_ref())?)
+    .bind(texts_stored(settings.allowed_models.as_deref())?)
+    .bind(settings.spend_cap.map(|cap| cap.amount.0))
+    .bind(settings.spend_cap.map(|cap| cap.window.as_str()))
+    .execute(&mut **tx)
+    .await
+    .act("write a provider key's settings")?;
     Ok(())
 }
 
@@ -347,40 +325,4 @@ async fn tell(tx: &mut Tx, scope: &OrgScope, id: ProviderKeyId, now: UnixMicros)
     let subject = id.to_string();
     let kind = ChangeKind::ProviderKeysChanged;
     change_insert(tx, &NewChange { organization: scope.organization(), kind, subject: &subject, key_hash: None, now }).await
-}
-
-fn provider_key_row(row: &AnyRow) -> Result<ProviderKeyRow, StoreError> {
-    let columns = Columns(row);
-    Ok(ProviderKeyRow {
-        id: columns.id("id")?,
-        provider: columns.text("provider")?,
-        name: columns.text("name")?,
-        priority: columns.small("priority")?,
-        weight: columns.small("weight")?,
-        base_url: columns.text_opt("base_url")?,
-        prefix: columns.text("prefix")?,
-        last4: columns.text("last4")?,
-        status: columns.word("status", ProviderKeyStatus::parse)?,
-        last_error: columns.text_opt("last_error")?,
-        last_error_at: columns.time_opt("last_error_at_us")?,
-        tested_at: columns.time_opt("tested_at_us")?,
-        last_used_at: columns.time_opt("last_used_at_us")?,
-        created_by: columns.id_opt("created_by")?,
-        created_at: columns.time("created_at_us")?,
-        updated_at: columns.time("updated_at_us")?,
-    })
-}
-
-fn sealed_row(row: &AnyRow) -> Result<SealedProviderKeyRow, StoreError> {
-    let columns = Columns(row);
-    Ok(SealedProviderKeyRow {
-        id: columns.id("id")?,
-        provider: columns.text("provider")?,
-        priority: columns.small("priority")?,
-        weight: columns.small("weight")?,
-        base_url: columns.text_opt("base_url")?,
-        sealed: columns.bytes("sealed")?,
-        key_version: columns.small("key_version")?,
-        status: columns.word("status", ProviderKeyStatus::parse)?,
-    })
 }

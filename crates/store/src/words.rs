@@ -54,6 +54,22 @@ words! {
         /// Somebody switched it off.
         Disabled => "disabled",
     }
+    /// What a stored provider secret is.
+    SecretKind {
+        /// A key that is sent as it is.
+        Key => "key",
+        /// An AWS access key.
+        Aws => "aws",
+        /// A Google service account.
+        ServiceAccount => "service_account",
+    }
+    /// Since when a key's spend is counted.
+    SpendWindow {
+        /// The first of this month, in UTC.
+        Month => "month",
+        /// Its first call.
+        Total => "total",
+    }
     /// Whether an organization may call.
     OrganizationStatus {
         /// It may.

@@ -1393,6 +1393,28 @@ export interface components {
              */
             token: string;
         };
+        /** @description What opens a provider that no single key opens. */
+        CredentialsIn: {
+            /** @example AKIAIOSFODNN7EXAMPLE */
+            access_key_id: string;
+            /** @enum {string} */
+            kind: "aws";
+            /** Format: password */
+            secret_access_key: string;
+            /**
+             * Format: password
+             * @description Of temporary credentials.
+             */
+            session_token?: string | null;
+        } | {
+            /**
+             * Format: password
+             * @description The text of its key file.
+             */
+            json: string;
+            /** @enum {string} */
+            kind: "service_account";
+        };
         /** @description Where an organization's credit is. */
         CreditsOut: {
             /**
@@ -1977,8 +1999,11 @@ export interface components {
         };
         /** @description New settings; what is left out stays. */
         ProviderKeyChangeIn: {
+            /** @description Other model ids, null for all. */
+            allowed_models?: string[] | null;
             /** @description Another address, null for the provider's usual one. Needs `key`: a stored key is sent nowhere else. */
             base_url?: string | null;
+            credentials?: components["schemas"]["CredentialsIn"] | null;
             /**
              * Format: password
              * @description Another key instead of the stored one. It is tested like a new one.
@@ -1986,11 +2011,21 @@ export interface components {
             key?: string | null;
             /** @description Unique for its provider, 1 to 200 characters. */
             name?: string | null;
+            options?: components["schemas"]["ProviderOptionsBody"] | null;
             /**
              * Format: int32
              * @description The lowest is used first: 0 to 1000.
              */
             priority?: number | null;
+            /** @description Another region, null for none. Needs `key` where it is part of the address. */
+            region?: string | null;
+            /**
+             * Format: int64
+             * @description Another cap in nano-USD, null for none.
+             */
+            spend_cap_nano_usd?: number | null;
+            /** @description Of the cap that is given with it. Default: `month`. */
+            spend_window?: ("month" | "total") | null;
             status?: ("active" | "disabled") | null;
             /**
              * Format: int32
@@ -2001,20 +2036,29 @@ export interface components {
         /** @description A provider key to save. */
         ProviderKeyIn: {
             /**
+             * @description Model ids that it is used for, 1 to 200. Default: all.
+             * @example [
+             *       "gpt-4o"
+             *     ]
+             */
+            allowed_models?: string[] | null;
+            /**
              * @description Where it is sent instead of the provider's usual address.
              * @example https://eu.api.openai.com/v1
              */
             base_url?: string | null;
+            credentials?: components["schemas"]["CredentialsIn"] | null;
             /**
              * Format: password
              * @description The key. It is tested by a real call, sealed, and never shown again.
              */
-            key: string;
+            key?: string | null;
             /**
              * @description Unique for its provider, 1 to 200 characters.
              * @example production
              */
             name: string;
+            options?: components["schemas"]["ProviderOptionsBody"] | null;
             /**
              * Format: int32
              * @description The lowest is used first: 0 to 1000. Default: 0.
@@ -2026,6 +2070,19 @@ export interface components {
              */
             provider: string;
             /**
+             * @description Where its account is: needed for AWS Bedrock and Google Vertex AI.
+             * @example eu-west-1
+             */
+            region?: string | null;
+            /**
+             * Format: int64
+             * @description The most that its calls may cost, in nano-USD. Default: no cap.
+             * @example 20000000000
+             */
+            spend_cap_nano_usd?: number | null;
+            /** @description Default: `month`. */
+            spend_window?: ("month" | "total") | null;
+            /**
              * Format: int32
              * @description Share among those of the same priority: 1 to 1000. Default: 1.
              */
@@ -2033,14 +2090,28 @@ export interface components {
         };
         /** @description An own key at a provider: everything but the key itself, which nobody sees again. */
         ProviderKeyOut: {
+            /** @description Model ids that it is used for; null: all. */
+            allowed_models?: string[] | null;
             /** @description Where it is sent; null: to the provider's usual address. */
             base_url?: string | null;
+            /** @description Until when calls leave it alone, because it failed. */
+            cooling_until?: string | null;
             /** @example 2026-11-20T12:34:56.789012Z */
             created_at: string;
             /** @description Who brought it. */
             created_by?: string | null;
+            /**
+             * @description How a provider key does.
+             * @enum {string}
+             */
+            health: "healthy" | "failing" | "cooling_down" | "unknown";
             /** @example pkey_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
             id: string;
+            /**
+             * @description What kind of secret a key is.
+             * @enum {string}
+             */
+            kind: "key" | "aws" | "service_account";
             /**
              * @description The key's end; empty for a short key.
              * @example x9Qa
@@ -2059,6 +2130,7 @@ export interface components {
              * @example production
              */
             name: string;
+            options?: components["schemas"]["ProviderOptionsBody"] | null;
             /**
              * @description The key's beginning; empty for a short key.
              * @example sk-p
@@ -2071,6 +2143,29 @@ export interface components {
             priority: number;
             /** @example openai */
             provider: string;
+            /**
+             * @description Where its account is. A call that asks for a region (`provider/model:region`) uses keys of that region or of none.
+             * @example eu-west-1
+             */
+            region?: string | null;
+            /**
+             * Format: int64
+             * @description The most that its calls may cost at the provider's prices, in nano-USD; null: no cap. Calls in flight when it is reached end.
+             * @example 20000000000
+             */
+            spend_cap_nano_usd?: number | null;
+            /** @description Null without a cap. */
+            spend_window?: ("month" | "total") | null;
+            /**
+             * Format: int64
+             * @description What its calls cost this month (UTC).
+             */
+            spent_month_nano_usd: number;
+            /**
+             * Format: int64
+             * @description What all its calls cost.
+             */
+            spent_total_nano_usd: number;
             /**
              * @description Whether a provider key is used.
              * @enum {string}
@@ -2090,6 +2185,7 @@ export interface components {
         ProviderKeyTestIn: {
             /** @description Instead of the provider's usual address. */
             base_url?: string | null;
+            credentials?: components["schemas"]["CredentialsIn"] | null;
             /**
              * @description A stored key, at its own address.
              * @example pkey_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
@@ -2097,11 +2193,13 @@ export interface components {
             id?: string | null;
             /** Format: password */
             key?: string | null;
+            options?: components["schemas"]["ProviderOptionsBody"] | null;
             /**
              * @description Id of the provider.
              * @example openai
              */
             provider?: string | null;
+            region?: string | null;
         };
         /** @description A test's result. */
         ProviderKeyTestOut: {
@@ -2131,6 +2229,51 @@ export interface components {
             has_more: boolean;
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
+        };
+        /** @description Options by kind of provider. */
+        ProviderOptionsBody: {
+            /**
+             * @description Of the older address with `/openai/deployments/…`; left out for `/openai/v1/…`.
+             * @example 2024-10-21
+             */
+            api_version?: string | null;
+            /**
+             * @description From model ids to deployments; a model that is not here has a deployment of its own name.
+             * @example {
+             *       "gpt-4o": "my-gpt-4o"
+             *     }
+             */
+            deployments?: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            kind: "azure";
+            /**
+             * @description Of the address `https://{resource}.openai.azure.com`; left out when `base_url` is the resource's endpoint.
+             * @example my-resource
+             */
+            resource?: string | null;
+        } | {
+            /** @enum {string} */
+            kind: "vertex";
+            /**
+             * @description Id of the cloud project.
+             * @example my-project
+             */
+            project: string;
+        } | {
+            /** @enum {string} */
+            kind: "openai";
+            /**
+             * @description Sent as `OpenAI-Organization`.
+             * @example org-abc123
+             */
+            organization?: string | null;
+            /**
+             * @description Sent as `OpenAI-Project`.
+             * @example proj_abc123
+             */
+            project?: string | null;
         };
         /** @description Another password. */
         ResetIn: {

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use catalog::Provider;
-use domain::{Code, Fault, Secret};
+use domain::{Code, Fault};
+use store::{ProviderKeySettings, ProviderSecret};
 
 /// When to come again while too many tests run.
 const RETRY_AFTER_MS: u64 = 2_000;
@@ -19,7 +20,9 @@ pub struct KeyQuestion {
     /// Where; `None`: at the catalog's address.
     pub base_url: Option<String>,
     /// With what.
-    pub key: Secret<String>,
+    pub secret: ProviderSecret,
+    /// Region and options count.
+    pub settings: ProviderKeySettings,
 }
 
 /// What came back.
@@ -27,6 +30,8 @@ pub struct KeyQuestion {
 pub enum KeyAnswer {
     /// An answer with this HTTP status; redirects are not followed.
     Status(u16),
+    /// An answer with this HTTP status, which says nothing about the key.
+    Unclear(u16),
     /// There is no such host, or it takes no connection, or its address is not allowed.
     Unreachable,
     /// Nothing came in time.
@@ -97,7 +102,7 @@ impl KeyTested {
             KeyAnswer::Status(status @ (401 | 403)) => {
                 (KeyVerdict::Refused, Some(Code::UpstreamAuthentication), format!("{name} refuses this key (HTTP status {status})"))
             }
-            KeyAnswer::Status(status @ (400..=499)) => {
+            KeyAnswer::Status(status @ (400..=499)) | KeyAnswer::Unclear(status) => {
                 (KeyVerdict::Unsure, None, format!("{name} answered {status}, which says nothing about this key"))
             }
             KeyAnswer::Status(status @ (300..=399)) => (
@@ -113,7 +118,7 @@ impl KeyTested {
             ),
             KeyAnswer::TimedOut => (KeyVerdict::NoAnswer, Some(Code::UpstreamTimeout), format!("{name} did not answer in time")),
         };
-        let status = if let KeyAnswer::Status(status) = answer { Some(status) } else { None };
+        let status = if let KeyAnswer::Status(status) | KeyAnswer::Unclear(status) = answer { Some(status) } else { None };
         Self { verdict, status, code, detail }
     }
 

@@ -23,6 +23,7 @@ mod password_reset;
 pub mod people;
 pub mod projects;
 pub mod provider_keys;
+pub mod provider_settings;
 pub mod rights;
 pub mod sessions;
 pub mod sign_up;

@@ -4,21 +4,19 @@ use std::sync::Arc;
 
 use axum::http::Uri;
 use catalog::Provider;
-use domain::{Code, Fault, ProviderKeyId, Secret, UnixMicros, key};
+use domain::{Code, Fault, ProviderKeyId, UnixMicros, key};
 use service::{clock, random};
 use store::{
-    NewProviderKey, Page, ProviderKeyPlace, ProviderKeyRow, ProviderKeySecret, ProviderKeyStatus, ProviderKeyUpdate, SealedProviderKeyRow,
+    NewProviderKey, Page, ProviderKeyPlace, ProviderKeyRow, ProviderKeySecret, ProviderKeySettings, ProviderKeyStatus, ProviderKeyUpdate,
+    ProviderOptions, ProviderSecret, SealedProviderKeyRow, SpendCap,
 };
 
 use crate::app::caller::{Admin, Management};
 use crate::app::key_check::{KeyQuestion, KeyTested, KeyVerdict, busy};
 use crate::app::page::{Listed, one_more};
+use crate::app::provider_settings::{self, SecretGiven};
 use crate::app::{Control, ask, checks};
 
-/// Limit: bytes of a provider's key.
-const KEY_BYTES_MAX: usize = 4_096;
-/// A shorter one is no secret, and may well be part of a name.
-const SECRET_BYTES_MIN: usize = 8;
 /// Limit: bytes of an address.
 const URL_BYTES_MAX: usize = 2_048;
 /// Limit: the highest number of `priority` and `weight`.
@@ -31,14 +29,16 @@ pub struct ProviderKeyNew {
     pub provider: String,
     /// Unique for its provider in the organization.
     pub name: String,
-    /// The key.
-    pub key: Secret<String>,
-    /// Where it may be sent; `None`: the catalog's address.
+    /// What opens the provider.
+    pub secret: SecretGiven,
+    /// Where it may be sent; `None`: the provider's usual address.
     pub base_url: Option<String>,
     /// The lowest is used first.
     pub priority: u32,
     /// Share among those of the same priority.
     pub weight: u32,
+    /// What it may be used for, and how.
+    pub settings: ProviderKeySettings,
 }
 
 /// New settings; `None` leaves one as it is.
@@ -47,9 +47,9 @@ pub struct ProviderKeyChange {
     /// Another name.
     pub name: Option<String>,
     /// Another key; tested like a new one.
-    pub key: Option<Secret<String>>,
-    /// Another address, `Some(None)` for the catalog's. Only together with a key: an address that somebody chose later
-    /// would read the stored one.
+    pub secret: Option<SecretGiven>,
+    /// Another address, `Some(None)` for the usual one. Only together with a key: an address that somebody chose later would
+    /// read the stored one. The same holds for a region or a resource that is part of the address.
     pub base_url: Option<Option<String>>,
     /// Another place in the order.
     pub priority: Option<u32>,
@@ -57,6 +57,41 @@ pub struct ProviderKeyChange {
     pub weight: Option<u32>,
     /// On or off.
     pub status: Option<ProviderKeyStatus>,
+    /// Another region, or none.
+    pub region: Option<Option<String>>,
+    /// Other options, or none.
+    pub options: Option<Option<ProviderOptions>>,
+    /// Other models, or all.
+    pub allowed_models: Option<Option<Vec<String>>>,
+    /// Another cap, or none.
+    pub spend_cap: Option<Option<SpendCap>>,
+}
+
+impl ProviderKeyChange {
+    fn is_empty(&self) -> bool {
+        let Self { name, secret, base_url, priority, weight, status, .. } = self;
+        name.is_none()
+            && secret.is_none()
+            && base_url.is_none()
+            && priority.is_none()
+            && weight.is_none()
+            && status.is_none()
+            && !self.changes_settings()
+    }
+
+    const fn changes_settings(&self) -> bool {
+        self.region.is_some() || self.options.is_some() || self.allowed_models.is_some() || self.spend_cap.is_some()
+    }
+
+    /// The settings as they will be.
+    fn settings(&self, old: ProviderKeySettings) -> ProviderKeySettings {
+        ProviderKeySettings {
+            region: self.region.clone().unwrap_or(old.region),
+            options: self.options.clone().unwrap_or(old.options),
+            allowed_models: self.allowed_models.clone().unwrap_or(old.allowed_models),
+            spend_cap: self.spend_cap.unwrap_or(old.spend_cap),
+        }
+    }
 }
 
 /// What is to be tested.
@@ -68,10 +103,12 @@ pub enum ProviderKeyTest {
     Given {
         /// Id or alias of the catalog.
         provider: String,
-        /// The key.
-        key: Secret<String>,
-        /// `None`: the catalog's address.
+        /// What opens the provider.
+        secret: SecretGiven,
+        /// `None`: the provider's usual address.
         base_url: Option<String>,
+        /// Region and options count.
+        settings: Box<ProviderKeySettings>,
     },
 }
 
@@ -83,7 +120,8 @@ impl Control {
         page: Page<ProviderKeyPlace>,
     ) -> Result<Listed<ProviderKeyRow, ProviderKeyPlace>, Fault> {
         let (limit, page) = (page.limit, one_more(page));
-        let rows = ask::store(Code::DirectoryUnavailable, store::provider_key_list(&self.db, who.scope(), &page)).await?;
+        let rows = store::provider_key_list(&self.db, who.scope(), &page, clock::now());
+        let rows = ask::store(Code::DirectoryUnavailable, rows).await?;
         let place = |row: &ProviderKeyRow| ProviderKeyPlace { provider: row.provider.clone(), priority: row.priority, id: row.id };
         Ok(Listed::cut(rows, limit, place))
     }
@@ -92,53 +130,69 @@ impl Control {
     pub async fn provider_key_create(&self, who: &Admin, new: ProviderKeyNew) -> Result<ProviderKeyRow, Fault> {
         let name = checks::name("name", &new.name)?;
         order_check(Some(new.priority), Some(new.weight))?;
-        elsewhere_check(&new.key, &[("name", Some(&name)), ("base_url", new.base_url.as_deref())])?;
+        let caller = who.management();
         let provider = self.provider(&new.provider)?;
-        let (caller, id) = (who.management(), ProviderKeyId::from_uuid(random::uuid()));
-        let secret = self.secret_new(caller, id, &provider, &new.key, new.base_url).await?;
+        let secret = provider_settings::secret(&provider, new.secret, self.settings.plain_providers)?;
+        let shown = [("name", Some(&*name)), ("base_url", new.base_url.as_deref())];
+        provider_settings::elsewhere(&secret, &shown, Some(&new.settings))?;
+        let id = ProviderKeyId::from_uuid(random::uuid());
+        let secret = self.secret_new(caller, id, &provider, &secret, new.base_url, &new.settings).await?;
         let row = NewProviderKey {
             id,
             provider: provider.id.to_string(),
             name,
             priority: new.priority,
             weight: new.weight,
+            settings: new.settings,
             secret,
             created_by: caller.user(),
         };
         let author = caller.author(clock::now());
         let created = store::provider_key_create(&self.db, caller.scope(), &row, &author);
         ask::store(Code::DirectoryUnavailable, created).await.map_err(name_taken)?;
-        tracing::info!(provider_key.id = %id, provider = %provider.id, by = %caller.via(), "a provider key was saved");
-        ask::store(Code::DirectoryUnavailable, store::provider_key_get(&self.db, caller.scope(), id)).await
+        tracing::info!(provider_key.id = %id, provider = row.provider, by = %caller.via(), "a provider key was saved");
+        ask::store(Code::DirectoryUnavailable, store::provider_key_get(&self.db, caller.scope(), id, clock::now())).await
     }
 
     /// Changes settings, or replaces the key; gateways follow within a second.
     pub async fn provider_key_update(&self, who: &Admin, id: ProviderKeyId, change: ProviderKeyChange) -> Result<ProviderKeyRow, Fault> {
-        let ProviderKeyChange { name, key, base_url, priority, weight, status } = change;
-        if name.is_none() && key.is_none() && base_url.is_none() && priority.is_none() && weight.is_none() && status.is_none() {
-            let say = "name at least one of `name`, `key`, `base_url`, `priority`, `weight`, `status`";
+        if change.is_empty() {
+            let say = "name at least one of `name`, `key`, `credentials`, `base_url`, `priority`, `weight`, `status`, `region`, `options`, \
+                       `allowed_models`, `spend_cap_nano_usd`";
             return Err(Fault::new(Code::InvalidRequest, say));
         }
-        if base_url.is_some() && key.is_none() {
+        if change.base_url.is_some() && change.secret.is_none() {
             return Err(checks::invalid("key", "give `key` again together with another `base_url`: a stored key is sent nowhere else"));
         }
-        let name = name.map(|name| checks::name("name", &name)).transpose()?;
-        order_check(priority, weight)?;
-        if let Some(key) = &key {
-            let address = base_url.as_ref().and_then(|url| url.as_deref());
-            elsewhere_check(key, &[("name", name.as_deref()), ("base_url", address)])?;
-        }
+        let name = change.name.as_deref().map(|name| checks::name("name", name)).transpose()?;
+        order_check(change.priority, change.weight)?;
         let caller = who.management();
-        let old = ask::store(Code::DirectoryUnavailable, store::provider_key_get(&self.db, caller.scope(), id)).await?;
-        let secret = match &key {
-            Some(key) => {
-                let provider = self.provider(&old.provider)?;
-                Some(self.secret_new(caller, id, &provider, key, base_url.unwrap_or(old.base_url)).await?)
+        let old = ask::store(Code::DirectoryUnavailable, store::provider_key_get(&self.db, caller.scope(), id, clock::now())).await?;
+        let provider = self.provider(&old.provider)?;
+        let settings = change.settings(old.settings.clone());
+        let base_url = change.base_url.clone().unwrap_or(old.base_url);
+        let secret = match change.secret.clone() {
+            Some(given) => {
+                let secret = provider_settings::secret(&provider, given, self.settings.plain_providers)?;
+                let shown = [("name", name.as_deref()), ("base_url", base_url.as_deref())];
+                provider_settings::elsewhere(&secret, &shown, Some(&settings))?;
+                Some(self.secret_new(caller, id, &provider, &secret, base_url, &settings).await?)
             }
-            None => None,
+            None => {
+                let place = |settings| provider_settings::place(&provider, settings);
+                if place(&settings) != place(&old.settings) {
+                    let say = "give the key again together with another region or resource: a stored key is sent nowhere else";
+                    return Err(checks::invalid("key", say));
+                }
+                let is_signed = old.kind == store::SecretKind::Aws;
+                provider_settings::checked(&provider, &self.settings.catalog, base_url.as_deref(), &settings, is_signed)?;
+                None
+            }
         };
         let replaced = secret.is_some();
-        let update = ProviderKeyUpdate { name, priority, weight, status, secret };
+        let ProviderKeyChange { priority, weight, status, .. } = change;
+        let settings = change.changes_settings().then_some(settings);
+        let update = ProviderKeyUpdate { name, priority, weight, status, settings, secret };
         let author = caller.author(clock::now());
         let changed = store::provider_key_update(&self.db, caller.scope(), id, &update, &author);
         let row = ask::store(Code::DirectoryUnavailable, changed).await.map_err(name_taken)?;
@@ -159,11 +213,11 @@ impl Control {
     pub async fn provider_key_test(&self, who: &Admin, test: ProviderKeyTest) -> Result<KeyTested, Fault> {
         match test {
             ProviderKeyTest::Stored(id) => self.stored_test(who.management(), id).await,
-            ProviderKeyTest::Given { provider, key, base_url } => {
+            ProviderKeyTest::Given { provider, secret, base_url, settings } => {
                 let provider = self.provider(&provider)?;
-                key_check(&key)?;
-                let base_url = self.address(&provider, base_url)?;
-                self.key_ask(&provider, base_url, key).await
+                let secret = provider_settings::secret(&provider, secret, self.settings.plain_providers)?;
+                let base_url = self.address(&provider, base_url, &settings, &secret)?;
+                self.key_ask(&provider, base_url, secret, *settings).await
             }
         }
     }
@@ -172,8 +226,8 @@ impl Control {
         let rows = ask::store(Code::DirectoryUnavailable, store::provider_keys_sealed(&self.db, caller.scope())).await?;
         let row: SealedProviderKeyRow = rows.into_iter().find(|row| row.id == id).ok_or_else(|| ask::not_found("provider key"))?;
         let provider = self.provider(&row.provider)?;
-        let key = self.key_open(caller, &row).await?;
-        let tested = self.key_ask(&provider, row.base_url, key).await?;
+        let secret = self.key_open(caller, &row).await?;
+        let tested = self.key_ask(&provider, row.base_url, secret, row.settings).await?;
         if tested.verdict != KeyVerdict::Unsure {
             let error = tested.code.map(Code::as_str);
             let author = caller.author(clock::now());
@@ -189,75 +243,76 @@ impl Control {
         caller: &Management,
         id: ProviderKeyId,
         provider: &Arc<Provider>,
-        key: &Secret<String>,
+        secret: &ProviderSecret,
         base_url: Option<String>,
+        settings: &ProviderKeySettings,
     ) -> Result<ProviderKeySecret, Fault> {
-        key_check(key)?;
-        let base_url = self.address(provider, base_url)?;
-        let tested = self.key_ask(provider, base_url.clone(), key.clone()).await?;
+        let base_url = self.address(provider, base_url, settings, secret)?;
+        let tested = self.key_ask(provider, base_url.clone(), secret.clone(), settings.clone()).await?;
         tested.for_saving()?;
-        let (sealed, key_version) = self.key_seal(caller, id, key).await?;
-        let (prefix, last4) = key::display(key.expose());
+        let (sealed, key_version) = self.key_seal(caller, id, secret).await?;
+        let (prefix, last4) = match secret {
+            ProviderSecret::Key(key) => key::display(key.expose()),
+            ProviderSecret::Aws { access_key_id, .. } => key::display(access_key_id),
+            ProviderSecret::ServiceAccount(_) => (String::new(), String::new()),
+        };
         let tested_at: Option<UnixMicros> = (tested.verdict == KeyVerdict::Works).then(clock::now);
-        Ok(ProviderKeySecret { base_url, sealed, key_version, prefix, last4, tested_at })
+        Ok(ProviderKeySecret { base_url, sealed, key_version, prefix, last4, tested_at, kind: secret.kind() })
     }
 
-    async fn key_ask(&self, provider: &Arc<Provider>, base_url: Option<String>, key: Secret<String>) -> Result<KeyTested, Fault> {
+    async fn key_ask(
+        &self,
+        provider: &Arc<Provider>,
+        base_url: Option<String>,
+        secret: ProviderSecret,
+        settings: ProviderKeySettings,
+    ) -> Result<KeyTested, Fault> {
         let _place = self.key_tests.try_acquire().map_err(|full| busy().because(full))?;
-        let question = KeyQuestion { provider: Arc::clone(provider), base_url, key };
+        let question = KeyQuestion { provider: Arc::clone(provider), base_url, secret, settings };
         Ok(KeyTested::of(self.settings.key_check.ask(question).await, provider))
     }
 
     fn provider(&self, name: &str) -> Result<Arc<Provider>, Fault> {
         let provider = self.settings.catalog.provider(name).filter(|provider| provider.is_callable());
         provider.cloned().ok_or_else(|| {
-            Fault::new(Code::ProviderNotFound, "this instance can call no provider of this name; GET /v1/models names those it can call")
-                .param("provider")
+            let say = "this instance can call no provider of this name; GET /v1/models names those it can call";
+            Fault::new(Code::ProviderNotFound, say).param("provider")
         })
     }
 
-    /// An address that a key may be sent to. Without one the catalog must know it.
-    fn address(&self, provider: &Provider, given: Option<String>) -> Result<Option<String>, Fault> {
-        let Some(text) = given else {
-            if provider.base_url.is_none() && !provider.simulated {
-                return Err(checks::invalid("base_url", format!("{} has no address of its own: give `base_url`", provider.name)));
-            }
-            return Ok(None);
-        };
-        let text = text.trim().trim_end_matches('/').to_owned();
-        let url: Option<Uri> = text.parse().ok().filter(|_| text.len() <= URL_BYTES_MAX && !text.contains(['?', '#']));
-        let wrong = || checks::invalid("base_url", "`base_url` must be an address such as https://api.example.com/v1");
-        let url = url.ok_or_else(wrong)?;
-        if url.authority().is_none_or(|authority| authority.as_str().contains('@') || authority.host().is_empty()) {
-            return Err(wrong());
-        }
-        match url.scheme_str() {
-            Some("https") => Ok(Some(text)),
-            Some("http") if self.settings.plain_providers => Ok(Some(text)),
-            Some("http") => Err(checks::invalid("base_url", "`base_url` must begin with https://: a key would travel for all to read")),
-            _ => Err(wrong()),
+    /// An address that a key may be sent to, with settings that fit the provider. Without one it must follow from these.
+    fn address(
+        &self,
+        provider: &Provider,
+        given: Option<String>,
+        settings: &ProviderKeySettings,
+        secret: &ProviderSecret,
+    ) -> Result<Option<String>, Fault> {
+        let is_signed = secret.kind() == store::SecretKind::Aws;
+        provider_settings::checked(provider, &self.settings.catalog, given.as_deref(), settings, is_signed)?;
+        match given {
+            Some(text) => url_checked("base_url", &text, self.settings.plain_providers).map(Some),
+            None if provider_settings::has_place(provider, settings) => Ok(None),
+            None => Err(checks::invalid("base_url", format!("{} has no address of its own: give `base_url`", provider.name))),
         }
     }
 }
 
-fn key_check(key: &Secret<String>) -> Result<(), Fault> {
-    let text = key.expose();
-    if text.is_empty() || text.len() > KEY_BYTES_MAX || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        let say = format!("`key` must have 1 to {KEY_BYTES_MAX} printable ASCII characters without blanks; copy it again");
-        return Err(checks::invalid("key", say));
+/// An address that a secret may be sent to, without a slash at its end. `plain`: also without TLS.
+pub(super) fn url_checked(param: &str, text: &str, plain: bool) -> Result<String, Fault> {
+    let text = text.trim().trim_end_matches('/').to_owned();
+    let url: Option<Uri> = text.parse().ok().filter(|_| text.len() <= URL_BYTES_MAX && !text.contains(['?', '#']));
+    let wrong = || checks::invalid(param, format!("`{param}` must be an address such as https://api.example.com/v1"));
+    let url = url.ok_or_else(wrong)?;
+    if url.authority().is_none_or(|authority| authority.as_str().contains('@') || authority.host().is_empty()) {
+        return Err(wrong());
     }
-    Ok(())
-}
-
-/// A key that was pasted into the wrong field too would be shown with that field.
-fn elsewhere_check(key: &Secret<String>, fields: &[(&str, Option<&str>)]) -> Result<(), Fault> {
-    if key.expose().len() < SECRET_BYTES_MIN {
-        return Ok(());
+    match url.scheme_str() {
+        Some("https") => Ok(text),
+        Some("http") if plain => Ok(text),
+        Some("http") => Err(checks::invalid(param, format!("`{param}` must begin with https://: a key would travel for all to read"))),
+        _ => Err(wrong()),
     }
-    let shown = fields.iter().find(|(_, text)| text.is_some_and(|text| text.contains(key.expose().as_str())));
-    shown.map_or(Ok(()), |(param, _)| {
-        Err(checks::invalid(param, format!("`{param}` holds the key itself; it is shown, so write something else")))
-    })
 }
 
 fn order_check(priority: Option<u32>, weight: Option<u32>) -> Result<(), Fault> {

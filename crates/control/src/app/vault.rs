@@ -3,7 +3,7 @@
 use domain::{Code, Fault, ProviderKeyId, Secret};
 use seal::{DataKey, KEY_BYTES, MasterKey, NONCE_BYTES};
 use service::{clock, random};
-use store::{DataKeyRow, SealedProviderKeyRow};
+use store::{DataKeyRow, ProviderSecret, SealedProviderKeyRow};
 
 use crate::app::caller::Management;
 use crate::app::{Control, ask};
@@ -14,13 +14,15 @@ const FIRST_VERSION: u32 = 1;
 
 impl Control {
     /// Seals a provider key for its row; answers with the version of the data key, too.
-    pub(super) async fn key_seal(&self, who: &Management, id: ProviderKeyId, key: &Secret<String>) -> Result<(Vec<u8>, u32), Fault> {
-        self.seal(who, PROVIDER_KEYS, &id.to_string(), key).await
+    pub(super) async fn key_seal(&self, who: &Management, id: ProviderKeyId, secret: &ProviderSecret) -> Result<(Vec<u8>, u32), Fault> {
+        let text = secret.spelled().map_err(|error| Fault::internal("spell a provider key", error))?;
+        self.seal(who, PROVIDER_KEYS, &id.to_string(), &text).await
     }
 
     /// Opens a stored provider key, to send it to its provider.
-    pub(super) async fn key_open(&self, who: &Management, row: &SealedProviderKeyRow) -> Result<Secret<String>, Fault> {
-        self.open(who, PROVIDER_KEYS, &row.id.to_string(), row.key_version, &row.sealed).await
+    pub(super) async fn key_open(&self, who: &Management, row: &SealedProviderKeyRow) -> Result<ProviderSecret, Fault> {
+        let text = self.open(who, PROVIDER_KEYS, &row.id.to_string(), row.key_version, &row.sealed).await?;
+        ProviderSecret::read(row.kind, text).map_err(|error| Fault::internal("read a provider key", error))
     }
 
     /// Seals a text for a row of a table; answers with the version of the data key, too.

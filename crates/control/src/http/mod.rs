@@ -28,6 +28,7 @@ mod page;
 mod people;
 mod projects;
 mod provider_keys;
+mod provider_settings;
 mod sessions;
 mod usage;
 mod usage_csv;

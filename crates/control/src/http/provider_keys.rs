@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::{Fault, ProviderKeyId, Secret};
+use domain::{Fault, ProviderKeyId, Secret, UnixMicros};
 use serde::{Deserialize, Serialize};
-use store::{ProviderKeyRow, ProviderKeyStatus};
+use store::{ProviderKeyRow, ProviderKeySettings, ProviderKeyStatus, ProviderOptions};
 use utoipa::ToSchema;
 
 use crate::app::Control;
@@ -19,6 +19,7 @@ use crate::http::edge::Refused;
 use crate::http::input::{self, Id, NoParams, Params};
 use crate::http::output;
 use crate::http::page::{self, PageQuery};
+use crate::http::provider_settings::{self, CredentialsIn, ProviderOptionsBody, SecretKindOut, SpendWindowInOut};
 
 /// Whether a provider key is used.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -44,6 +45,33 @@ impl From<ProviderKeyStatusInOut> for ProviderKeyStatus {
         match status {
             ProviderKeyStatusInOut::Active => Self::Active,
             ProviderKeyStatusInOut::Disabled => Self::Disabled,
+        }
+    }
+}
+
+/// How a provider key does.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum HealthOut {
+    /// The last call or test went well.
+    Healthy,
+    /// The last call or test failed.
+    Failing,
+    /// It failed a moment ago; calls try others first.
+    CoolingDown,
+    /// It was neither used nor tested for certain.
+    Unknown,
+}
+
+impl HealthOut {
+    fn of(row: &ProviderKeyRow, now: UnixMicros) -> Self {
+        if row.cooling_until.is_some_and(|until| until > now) {
+            return Self::CoolingDown;
+        }
+        match (&row.last_error, row.tested_at.or(row.last_used_at)) {
+            (Some(_), _) => Self::Failing,
+            (None, Some(_)) => Self::Healthy,
+            (None, None) => Self::Unknown,
         }
     }
 }
@@ -80,6 +108,29 @@ pub(super) struct ProviderKeyOut {
     last_error_at: Option<String>,
     /// About.
     last_used_at: Option<String>,
+    #[schema(inline)]
+    health: HealthOut,
+    /// Until when calls leave it alone, because it failed.
+    cooling_until: Option<String>,
+    #[schema(inline)]
+    kind: SecretKindOut,
+    /// Where its account is. A call that asks for a region (`provider/model:region`) uses keys of that region or of none.
+    #[schema(example = "eu-west-1")]
+    region: Option<String>,
+    /// By kind of provider.
+    options: Option<ProviderOptionsBody>,
+    /// Model ids that it is used for; null: all.
+    allowed_models: Option<Vec<String>>,
+    /// The most that its calls may cost at the provider's prices, in nano-USD; null: no cap. Calls in flight when it is reached end.
+    #[schema(example = 20_000_000_000_i64)]
+    spend_cap_nano_usd: Option<i64>,
+    /// Null without a cap.
+    #[schema(inline)]
+    spend_window: Option<SpendWindowInOut>,
+    /// What its calls cost this month (UTC).
+    spent_month_nano_usd: i64,
+    /// What all its calls cost.
+    spent_total_nano_usd: i64,
     /// Who brought it.
     created_by: Option<String>,
     #[schema(example = "2026-11-20T12:34:56.789012Z")]
@@ -90,6 +141,8 @@ pub(super) struct ProviderKeyOut {
 
 impl From<ProviderKeyRow> for ProviderKeyOut {
     fn from(row: ProviderKeyRow) -> Self {
+        let now = service::clock::now();
+        let health = HealthOut::of(&row, now);
         Self {
             id: row.id.to_string(),
             provider: row.provider,
@@ -104,6 +157,16 @@ impl From<ProviderKeyRow> for ProviderKeyOut {
             last_error: row.last_error,
             last_error_at: row.last_error_at.map(output::time),
             last_used_at: row.last_used_at.map(output::time),
+            health,
+            cooling_until: row.cooling_until.filter(|until| *until > now).map(output::time),
+            kind: row.kind.into(),
+            region: row.settings.region,
+            options: row.settings.options.map(ProviderOptionsBody::from),
+            allowed_models: row.settings.allowed_models,
+            spend_cap_nano_usd: row.settings.spend_cap.map(|cap| cap.amount.0),
+            spend_window: row.settings.spend_cap.map(|cap| cap.window.into()),
+            spent_month_nano_usd: row.spent_month.0,
+            spent_total_nano_usd: row.spent_total.0,
             created_by: row.created_by.map(|by| by.to_string()),
             created_at: output::time(row.created_at),
             updated_at: output::time(row.updated_at),
@@ -133,8 +196,10 @@ pub(super) struct ProviderKeyIn {
     #[schema(example = "production")]
     name: String,
     /// The key. It is tested by a real call, sealed, and never shown again.
-    #[schema(value_type = String, format = Password, write_only)]
-    key: Secret<String>,
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    key: Option<Secret<String>>,
+    /// Instead of `key`: an AWS access key, or a Google service account.
+    credentials: Option<CredentialsIn>,
     /// Where it is sent instead of the provider's usual address.
     #[schema(example = "https://eu.api.openai.com/v1")]
     base_url: Option<String>,
@@ -146,6 +211,20 @@ pub(super) struct ProviderKeyIn {
     #[serde(default = "one")]
     #[schema(minimum = 1, maximum = 1_000)]
     weight: u32,
+    /// Where its account is: needed for AWS Bedrock and Google Vertex AI.
+    #[schema(example = "eu-west-1")]
+    region: Option<String>,
+    /// By kind of provider: needed for Google Vertex AI.
+    options: Option<ProviderOptionsBody>,
+    /// Model ids that it is used for, 1 to 200. Default: all.
+    #[schema(example = json!(["gpt-4o"]))]
+    allowed_models: Option<Vec<String>>,
+    /// The most that its calls may cost, in nano-USD. Default: no cap.
+    #[schema(minimum = 1, example = 20_000_000_000_i64)]
+    spend_cap_nano_usd: Option<i64>,
+    /// Default: `month`.
+    #[schema(inline)]
+    spend_window: Option<SpendWindowInOut>,
 }
 
 const fn one() -> u32 {
@@ -161,6 +240,8 @@ pub(super) struct ProviderKeyChangeIn {
     /// Another key instead of the stored one. It is tested like a new one.
     #[schema(value_type = Option<String>, format = Password, write_only)]
     key: Option<Secret<String>>,
+    /// Instead of `key`.
+    credentials: Option<CredentialsIn>,
     /// Another address, null for the provider's usual one. Needs `key`: a stored key is sent nowhere else.
     #[serde(default, deserialize_with = "input::given")]
     #[schema(value_type = Option<String>)]
@@ -173,6 +254,25 @@ pub(super) struct ProviderKeyChangeIn {
     weight: Option<u32>,
     #[schema(inline)]
     status: Option<ProviderKeyStatusInOut>,
+    /// Another region, null for none. Needs `key` where it is part of the address.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(value_type = Option<String>)]
+    region: Option<Option<String>>,
+    /// Other options, null for none; all of them. Another resource needs `key`.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(value_type = Option<ProviderOptionsBody>)]
+    options: Option<Option<ProviderOptionsBody>>,
+    /// Other model ids, null for all.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(value_type = Option<Vec<String>>)]
+    allowed_models: Option<Option<Vec<String>>>,
+    /// Another cap in nano-USD, null for none.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    spend_cap_nano_usd: Option<Option<i64>>,
+    /// Of the cap that is given with it. Default: `month`.
+    #[schema(inline)]
+    spend_window: Option<SpendWindowInOut>,
 }
 
 /// What to test: a stored key by its `id`, or else a `provider` with a `key` that is not saved.
@@ -187,8 +287,12 @@ pub(super) struct ProviderKeyTestIn {
     provider: Option<String>,
     #[schema(value_type = Option<String>, format = Password, write_only)]
     key: Option<Secret<String>>,
+    /// Instead of `key`.
+    credentials: Option<CredentialsIn>,
     /// Instead of the provider's usual address.
     base_url: Option<String>,
+    region: Option<String>,
+    options: Option<ProviderOptionsBody>,
 }
 
 /// What a test says about a key.
@@ -256,8 +360,7 @@ pub(super) async fn provider_key_create(
     _: NoParams,
     input::Json(body): input::Json<ProviderKeyIn>,
 ) -> Result<(StatusCode, Json<ProviderKeyOut>), Refused> {
-    let ProviderKeyIn { provider, name, key, base_url, priority, weight } = body;
-    let row = control.provider_key_create(&who, ProviderKeyNew { provider, name, key, base_url, priority, weight }).await?;
+    let row = control.provider_key_create(&who, new(body)?).await?;
     Ok((StatusCode::CREATED, Json(row.into())))
 }
 
@@ -274,10 +377,7 @@ pub(super) async fn provider_key_update(
     Id(id): Id<ProviderKeyId>,
     input::Json(body): input::Json<ProviderKeyChangeIn>,
 ) -> Result<Json<ProviderKeyOut>, Refused> {
-    let ProviderKeyChangeIn { name, key, base_url, priority, weight, status } = body;
-    let status = status.map(ProviderKeyStatus::from);
-    let change = ProviderKeyChange { name, key, base_url, priority, weight, status };
-    Ok(Json(control.provider_key_update(&who, id, change).await?.into()))
+    Ok(Json(control.provider_key_update(&who, id, change(body)?).await?.into()))
 }
 
 /// Delete a provider key
@@ -310,15 +410,51 @@ pub(super) async fn provider_key_test(
     Ok(Json(control.provider_key_test(&who, test(body)?).await?.into()))
 }
 
+fn new(body: ProviderKeyIn) -> Result<ProviderKeyNew, Fault> {
+    let ProviderKeyIn { provider, name, key, credentials, base_url, priority, weight, region, options, allowed_models, .. } = body;
+    let spend_cap = provider_settings::cap(body.spend_cap_nano_usd, body.spend_window)?;
+    let settings = ProviderKeySettings { region, options: options.map(ProviderOptions::from), allowed_models, spend_cap };
+    let secret = provider_settings::secret(key, credentials)?;
+    Ok(ProviderKeyNew { provider, name, secret, base_url, priority, weight, settings })
+}
+
+fn change(body: ProviderKeyChangeIn) -> Result<ProviderKeyChange, Fault> {
+    let ProviderKeyChangeIn { name, key, credentials, base_url, priority, weight, status, region, options, allowed_models, .. } = body;
+    let spend_cap = match body.spend_cap_nano_usd {
+        Some(None) if body.spend_window.is_none() => Some(None),
+        amount => provider_settings::cap(amount.flatten(), body.spend_window)?.map(Some),
+    };
+    Ok(ProviderKeyChange {
+        name,
+        secret: provider_settings::secret_opt(key, credentials)?,
+        base_url,
+        priority,
+        weight,
+        status: status.map(ProviderKeyStatus::from),
+        region,
+        options: options.map(|options| options.map(ProviderOptions::from)),
+        allowed_models,
+        spend_cap,
+    })
+}
+
 fn test(body: ProviderKeyTestIn) -> Result<ProviderKeyTest, Fault> {
-    match body {
-        ProviderKeyTestIn { id: Some(id), provider: None, key: None, base_url: None } => {
+    let ProviderKeyTestIn { id, provider, key, credentials, base_url, region, options } = body;
+    let is_bare = key.is_none() && credentials.is_none() && base_url.is_none() && region.is_none() && options.is_none();
+    match (id, provider) {
+        (Some(id), None) if is_bare => {
             let id = input::id("id", Some(&id))?;
             id.map(ProviderKeyTest::Stored).ok_or_else(|| invalid("id", "`id` is missing"))
         }
-        ProviderKeyTestIn { id: None, provider: Some(provider), key: Some(key), base_url } => {
-            Ok(ProviderKeyTest::Given { provider, key, base_url })
+        (None, Some(provider)) => {
+            let settings = ProviderKeySettings { region, options: options.map(ProviderOptions::from), ..ProviderKeySettings::default() };
+            Ok(ProviderKeyTest::Given {
+                provider,
+                secret: provider_settings::secret(key, credentials)?,
+                base_url,
+                settings: Box::new(settings),
+            })
         }
-        _ => Err(invalid("id", "give either `id` alone, or `provider` and `key`, with or without `base_url`")),
+        _ => Err(invalid("id", "give either `id` alone, or `provider` with `key` or `credentials`, and what else its address needs")),
     }
 }

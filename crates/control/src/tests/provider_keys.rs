@@ -20,6 +20,11 @@ fn openai(name: &str, key: &str) -> Value {
     json!({"provider": "openai", "name": name, "key": key})
 }
 
+/// All that is secret of what was asked with.
+fn key_of(question: &KeyQuestion) -> String {
+    question.secret.secrets().iter().map(|secret| secret.expose().as_str()).collect::<Vec<_>>().join(" ")
+}
+
 /// What the provider was asked.
 type Asked = Arc<Mutex<Vec<KeyQuestion>>>;
 
@@ -77,7 +82,7 @@ async fn a_saved_key_is_tested_masked_and_sealed() {
     assert_eq!((&saved["status"], &saved["priority"], &saved["weight"]), (&json!("active"), &json!(0), &json!(1)));
     assert!(saved["tested_at"].is_string() && saved["last_error"].is_null());
     let question = asked.lock().remove(0);
-    assert_eq!((&*question.provider.id, question.base_url, question.key.expose().as_str()), ("openai", None, CANARY));
+    assert_eq!((&*question.provider.id, question.base_url.as_deref(), key_of(&question)), ("openai", None, CANARY.to_owned()));
     let told: Vec<_> = changes_after(&world.db, since, 10).await.unwrap().into_iter().map(|change| change.kind).collect();
     assert_eq!(told, [ChangeKind::ProviderKeysChanged]);
 
@@ -87,7 +92,7 @@ async fn a_saved_key_is_tested_masked_and_sealed() {
     assert_eq!(ada.get(&world, KEYS).await.ok(200)["data"], json!([changed]));
     let tested = ada.post(&world, &format!("{KEYS}/test"), json!({"id": saved["id"]})).await.ok(200);
     assert_eq!((&tested["verdict"], &tested["status"], &tested["code"]), (&json!("works"), &json!(200), &Value::Null));
-    assert_eq!(asked.lock().pop().unwrap().key.expose(), CANARY, "what was sealed is what was given");
+    assert_eq!(key_of(&asked.lock().pop().unwrap()), CANARY, "what was sealed is what was given");
     assert_eq!(ada.send(&world, Method::DELETE, &path, None).await.status, 204);
     ada.send(&world, Method::DELETE, &path, None).await.refused(404, "not_found");
     assert_eq!(ada.get(&world, KEYS).await.ok(200)["data"], json!([]));
@@ -165,7 +170,7 @@ async fn a_stored_key_is_sent_to_no_other_address() {
     let changed = ada.send(&world, Method::PATCH, &path, Some(both)).await.ok(200);
     assert_eq!((&changed["base_url"], &changed["last4"]), (&json!(elsewhere), &json!("6789")));
     let question = asked.lock().pop().unwrap();
-    assert_eq!((question.base_url.as_deref(), question.key.expose().as_str()), (Some(elsewhere), "sk-other-0123456789"));
+    assert_eq!((question.base_url.as_deref(), key_of(&question)), (Some(elsewhere), "sk-other-0123456789".to_owned()));
 }
 
 #[tokio::test]
@@ -218,7 +223,7 @@ async fn senseless_keys_are_refused() {
     };
     for (body, code, param) in [
         (with("provider", json!("nobody")), "provider_not_found", "provider"),
-        (with("provider", json!("bedrock")), "provider_not_found", "provider"),
+        (with("provider", json!("sagemaker")), "provider_not_found", "provider"),
         (with("name", json!(" ")), "invalid_request", "name"),
         (with("key", json!("")), "invalid_request", "key"),
         (with("key", json!("a b")), "invalid_request", "key"),
@@ -245,5 +250,106 @@ async fn senseless_keys_are_refused() {
             world.send(Method::POST, &path, Some(&key), Some(openai("k", CANARY))).await.refused(403, "permission_denied");
         }
         assert_eq!(world.send(Method::GET, KEYS, Some(&key), None).await.ok(200)["data"], json!([]));
+    }
+}
+
+const ACCOUNT: &str = r#"{"type":"service_account","client_email":"a@p.iam.gserviceaccount.com","private_key_id":"1",
+    "private_key":"-----BEGIN PRIVATE KEY-----\ncanary-a8Zq41mWnE77\n-----END PRIVATE KEY-----\n","token_uri":"https://oauth2.googleapis.com/token"}"#;
+
+fn vertex() -> Value {
+    json!({"provider": "google-vertex", "name": "v", "credentials": {"kind": "service_account", "json": ACCOUNT}, "region": "europe-west4",
+        "options": {"kind": "vertex", "project": "my-project"}})
+}
+
+fn bedrock() -> Value {
+    json!({"provider": "aws-bedrock", "name": "b", "region": "eu-west-1", "credentials": {"kind": "aws", "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+        "secret_access_key": "canary-secret-access-key", "session_token": "canary-session-token"}})
+}
+
+fn azure() -> Value {
+    json!({"provider": "azure", "name": "a", "key": CANARY, "options": {"kind": "azure", "resource": "eu-1", "api_version": "2024-10-21",
+        "deployments": {"gpt-4o": "my-gpt"}}, "allowed_models": ["gpt-4o"], "spend_cap_nano_usd": 5, "spend_window": "total"})
+}
+
+#[tokio::test]
+async fn options_come_back_and_secrets_do_not() {
+    let log = Log::default();
+    let _capturing = log.capture();
+    let (world, mut ada, asked) = signed_up(KeyAnswer::Status(200)).await;
+    for (body, kind, secret) in [
+        (azure(), "key", CANARY),
+        (vertex(), "service_account", "-----BEGIN PRIVATE KEY-----\ncanary-a8Zq41mWnE77\n-----END PRIVATE KEY-----\n"),
+        (bedrock(), "aws", "canary-secret-access-key canary-session-token"),
+    ] {
+        let reply = ada.post(&world, KEYS, body.clone()).await;
+        assert!(!reply.text.contains("canary"), "{}", reply.text);
+        let saved = reply.ok(201);
+        assert_eq!(saved["kind"], kind);
+        for field in ["region", "options", "allowed_models", "spend_cap_nano_usd", "spend_window"] {
+            assert_eq!(saved[field], body[field], "{field}");
+        }
+        let tested = ada.post(&world, &format!("{KEYS}/test"), json!({"id": saved["id"]})).await.ok(200);
+        assert_eq!(tested["verdict"], "works");
+        assert_eq!(key_of(&asked.lock().pop().unwrap()), secret, "what was sealed is what was given");
+    }
+    assert!(!String::from_utf8(log.0.lock().clone()).unwrap().contains("canary"));
+    assert!(!world.stored_bytes().windows(7).any(|bytes| bytes == b"canary-"));
+}
+
+#[tokio::test]
+async fn what_decides_where_a_key_goes_changes_only_with_it() {
+    let (world, mut ada, _) = signed_up(KeyAnswer::Status(200)).await;
+    for (body, change) in [
+        (azure(), json!({"options": {"kind": "azure", "resource": "elsewhere"}})),
+        (bedrock(), json!({"region": "us-east-1"})),
+        (vertex(), json!({"region": "us-central1"})),
+    ] {
+        let id = ada.post(&world, KEYS, body).await.ok(201)["id"].clone();
+        let path = format!("{KEYS}/{}", id.as_str().unwrap());
+        assert_eq!(ada.send(&world, Method::PATCH, &path, Some(change)).await.refused(400, "invalid_request"), Some("key"));
+    }
+    let id = ada.post(&world, KEYS, openai("o", CANARY)).await.ok(201)["id"].clone();
+    let path = format!("{KEYS}/{}", id.as_str().unwrap());
+    let change = json!({"region": "eu", "allowed_models": ["openai/gpt-4o"], "spend_cap_nano_usd": 9,
+        "options": {"kind": "openai", "organization": "org-1", "project": null}});
+    let changed = ada.send(&world, Method::PATCH, &path, Some(change)).await.ok(200);
+    assert_eq!((&changed["region"], &changed["spend_cap_nano_usd"], &changed["spend_window"]), (&json!("eu"), &json!(9), &json!("month")));
+    let change = json!({"region": null, "allowed_models": null, "spend_cap_nano_usd": null, "options": null});
+    let changed = ada.send(&world, Method::PATCH, &path, Some(change)).await.ok(200);
+    for field in ["region", "options", "allowed_models", "spend_cap_nano_usd", "spend_window"] {
+        assert_eq!(changed[field], Value::Null, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn senseless_options_are_refused() {
+    let world = World::start().await;
+    let with = |mut body: Value, field: &str, value: Value| {
+        body[field] = value;
+        body
+    };
+    for (body, param) in [
+        (with(openai("k", CANARY), "options", json!({"kind": "vertex", "project": "p"})), "options.kind"),
+        (with(openai("k", CANARY), "options", json!({"kind": "openai", "organization": "a b"})), "options.organization"),
+        (with(openai("k", CANARY), "allowed_models", json!(["claude-opus-4-5-20251101"])), "allowed_models[0]"),
+        (with(openai("k", CANARY), "allowed_models", json!([])), "allowed_models"),
+        (with(openai("k", CANARY), "spend_cap_nano_usd", json!(0)), "spend_cap_nano_usd"),
+        (with(openai("k", CANARY), "spend_window", json!("month")), "spend_cap_nano_usd"),
+        (with(openai("k", CANARY), "region", json!("eu/../x")), "region"),
+        (with(openai("k", CANARY), "region", json!(CANARY)), "region"),
+        (with(openai("k", CANARY), "credentials", json!({"kind": "service_account", "json": "{}"})), "credentials"),
+        (with(azure(), "options", json!({"kind": "azure"})), "options.resource"),
+        (with(azure(), "options", json!({"kind": "azure", "resource": "a.b.example"})), "options.resource"),
+        (with(azure(), "options", json!({"kind": "azure", "resource": "a", "deployments": {"nope": "x"}})), "options.deployments.nope"),
+        (with(vertex(), "options", Value::Null), "options"),
+        (with(vertex(), "region", Value::Null), "region"),
+        (with(vertex(), "credentials", json!({"kind": "service_account", "json": "{}"})), "credentials.json"),
+        (with(bedrock(), "region", Value::Null), "region"),
+        (
+            with(bedrock(), "credentials", json!({"kind": "aws", "access_key_id": "A", "secret_access_key": "a b"})),
+            "credentials.secret_access_key",
+        ),
+    ] {
+        assert_eq!(world.post(KEYS, body).await.refused(400, "invalid_request"), Some(param));
     }
 }

@@ -79,7 +79,7 @@ impl Reach {
         if rules.is_some_and(|rules| rules.bar(catalog, deployment, now).is_some()) {
             return false;
         }
-        let own = self.own.as_ref().is_some_and(|keys| provider.is_callable() && keys.has(provider));
+        let own = self.own.as_ref().is_some_and(|keys| deployment.is_callable() && keys.serves(catalog, deployment));
         own || self.platform.as_ref().is_some_and(|credentials| credentials.of(provider).is_some())
     }
 }

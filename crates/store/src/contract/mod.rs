@@ -92,7 +92,10 @@ contract! {
     provider_keys:
         a_data_key_is_made_once
         provider_keys_live_in_their_organization
-        another_provider_key_forgets_the_tests_of_the_old_one;
+        another_provider_key_forgets_the_tests_of_the_old_one
+        a_provider_keys_settings_are_kept
+        calls_tell_how_a_provider_key_does
+        what_a_provider_key_spends_is_counted_with_its_calls;
     money:
         a_grant_counts_once
         a_correction_needs_words_and_counts_once

@@ -191,6 +191,8 @@ pub fn event(seq: u64, on: Option<u128>, charged: i64) -> PostedEvent {
         cost: NanoUsd(charged),
         charged: NanoUsd(charged),
         hold: NanoUsd(charged),
+        provider_key: None,
+        ended_at: NOW,
         budgets: Vec::new(),
     }
 }

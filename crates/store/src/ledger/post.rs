@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Epoch, GatewayId, Lane, LeaseId, NanoUsd, OrganizationId, ProjectId, Seq, UnixMicros, Usage};
+use domain::{Epoch, GatewayId, Lane, LeaseId, NanoUsd, OrganizationId, ProjectId, ProviderKeyId, Seq, UnixMicros, Usage};
 
 use crate::audit::Trail;
 use crate::db::{Db, Tx, commit};
@@ -15,6 +15,7 @@ use crate::ledger::lease_row::{lease_lock, lease_update};
 use crate::ledger::offset::{LogOffset, offset_put, watermark_get, watermark_put};
 use crate::ledger::totals::{Totals, totals_add, totals_bind};
 use crate::ledger::transfer::{NewTransfer, transfer_post};
+use crate::provider_key_health::provider_key_spend_add;
 use crate::row::stored;
 use crate::words::{OutcomeKind, TransferKind, UsedMode};
 
@@ -47,6 +48,10 @@ pub struct PostedEvent {
     pub charged: NanoUsd,
     /// What was reserved at its end.
     pub hold: NanoUsd,
+    /// The organization's own key that paid the provider, if one did.
+    pub provider_key: Option<ProviderKeyId>,
+    /// When it ended.
+    pub ended_at: UnixMicros,
     /// The budgets that it counts in.
     pub budgets: Vec<BudgetUse>,
 }
@@ -111,6 +116,7 @@ pub async fn post_batch(db: &Db, batch: &PostBatch<'_>) -> Result<Posted, StoreE
         if let Some(last) = work.events.last() {
             watermark_put(&mut tx, source, last.seq.0).await?;
             posted.events += u64::try_from(work.events.len()).unwrap_or(u64::MAX);
+            provider_keys_post(&mut tx, &work.events).await?;
             groups.extend(grouped(&work.events));
             work.events.iter().for_each(|event| budgets.add(event));
         }
@@ -229,6 +235,21 @@ async fn charge(tx: &mut Tx, group: &Group<'_>, now: UnixMicros) -> Result<NanoU
         }
     }
     Ok(rest)
+}
+
+/// Adds what calls cost to what their own provider keys spent.
+async fn provider_keys_post(tx: &mut Tx, events: &[&PostedEvent]) -> Result<(), StoreError> {
+    let mut spent: BTreeMap<(OrganizationId, ProviderKeyId, i64), (i64, NanoUsd)> = BTreeMap::new();
+    for event in events {
+        if let Some(key) = event.provider_key {
+            let (calls, cost) = spent.entry((event.organization, key, event.ended_at.month_utc())).or_default();
+            (*calls, *cost) = (*calls + 1, cost.saturating_add(event.cost));
+        }
+    }
+    for ((organization, key, month), (calls, cost)) in spent {
+        provider_key_spend_add(tx, organization, key, month, calls, cost).await?;
+    }
+    Ok(())
 }
 
 async fn posting_insert(tx: &mut Tx, group: &Group<'_>, now: UnixMicros) -> Result<(), StoreError> {

@@ -404,7 +404,16 @@ impl Cast {
             name: format!("key {}", self.next()),
             priority: 0,
             weight: 1,
-            secret: ProviderKeySecret { base_url, sealed, key_version: 1, prefix: String::new(), last4: String::new(), tested_at },
+            settings: store::ProviderKeySettings::default(),
+            secret: ProviderKeySecret {
+                base_url,
+                sealed,
+                key_version: 1,
+                prefix: String::new(),
+                last4: String::new(),
+                tested_at,
+                kind: store::SecretKind::Key,
+            },
             created_by: tenant.user,
         };
         store::provider_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
