@@ -11,6 +11,8 @@ use store::{Db, KeyOutcome, ProviderKeyUse};
 
 /// How often what was gathered is written.
 const PERIOD: Duration = Duration::from_secs(2);
+/// A store that takes longer counts as away.
+const DEADLINE: Duration = Duration::from_secs(2);
 /// A key that goes on doing well is noted this often only.
 const WELL_SECONDS: i64 = 30;
 /// Limit: keys that wait to be written; those that come beyond it are noted by a later call.
@@ -73,8 +75,13 @@ impl KeyHealth {
         if batch.is_empty() {
             return;
         }
-        if let Err(error) = store::provider_keys_used(&self.db, &batch).await {
-            tracing::warn!(%error, keys = batch.len(), "how provider keys do could not be written; it is tried again");
+        let written = tokio::time::timeout(DEADLINE, store::provider_keys_used(&self.db, &batch)).await;
+        let failed = match written {
+            Ok(done) => done.err().map(|error| error.to_string()),
+            Err(elapsed) => Some(elapsed.to_string()),
+        };
+        if let Some(error) = failed {
+            tracing::warn!(error, keys = batch.len(), "how provider keys do could not be written; it is tried again");
             let mut pending = self.pending.lock();
             for used in batch {
                 pending.entry(used.id).or_insert(used);

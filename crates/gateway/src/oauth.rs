@@ -97,7 +97,9 @@ impl Tokens {
             }
             return Ok(token.header.clone());
         }
-        let _turn = self.exchanging.lock().await;
+        // Behind a token endpoint that hangs, nobody waits for the turns of all who came before.
+        let turn = tokio::time::timeout(DEADLINE, self.exchanging.lock()).await;
+        let _turn = turn.map_err(|_| TokenError::Down(Down::late("the token endpoint keeps earlier calls waiting")))?;
         match self.usable(now) {
             Some(token) => Ok(token.header.clone()),
             None => self.exchange(upstream, now).await,
@@ -148,5 +150,30 @@ impl Tokens {
         let claims = Claims { iss: client_email, scope: SCOPE, aud: token_uri, iat, exp: iat + ASSERTION_SECONDS };
         let key = EncodingKey::from_rsa_pem(private_key.expose().as_bytes())?;
         Ok(jsonwebtoken::encode(&header, &claims, &key)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use outbound::Limits;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_than_one_exchange_for_a_turn() {
+        let limits = Limits { connect: DEADLINE, first_byte: DEADLINE, idle: DEADLINE };
+        let account = ServiceAccount {
+            client_email: "robot@example.com".to_owned(),
+            private_key: Secret::new(String::new()),
+            private_key_id: None,
+            token_uri: "https://tokens.invalid".to_owned(),
+        };
+        let tokens = Tokens::new(account);
+        // An exchange that never ends has the turn.
+        let _turn = tokens.exchanging.lock().await;
+        let began = tokio::time::Instant::now();
+        let refused = tokens.header(&Upstream::new(limits, true), UnixMicros(0)).await;
+        assert!(matches!(refused, Err(TokenError::Down(down)) if down.code == domain::Code::UpstreamTimeout && down.unsent));
+        assert_eq!(began.elapsed().as_secs(), DEADLINE.as_secs());
     }
 }

@@ -148,7 +148,7 @@ impl<'a> OrganizationsKeys<'a> {
                 SpendWindow::Month => "it is counted anew from the first of next month (UTC); raise it, or use another key",
                 SpendWindow::Total => "raise it, or use another key",
             };
-            let say = format!("the organization's own key `{key}` has reached its spend cap of {} nano-USD; {anew}", cap.amount.0);
+            let say = format!("the organization's own key `{key}` has reached its spend cap of ${}; {anew}", cap.amount);
             return Some(Fault::new(Code::BudgetExceeded, say));
         }
         let (bar, key) = bars.first()?;

@@ -51,6 +51,11 @@ impl Down {
         Self { code: Code::UpstreamInvalidResponse, unsent: false, cause: why.into() }
     }
 
+    /// Nothing was asked: what had to come first took too long.
+    pub fn late(why: &'static str) -> Self {
+        Self { code: Code::UpstreamTimeout, unsent: true, cause: why.into() }
+    }
+
     /// For the caller, when no other candidate is left.
     pub fn into_fault(self, provider: &str) -> Fault {
         let say = match self.code {

@@ -20,7 +20,7 @@ export function VerifyEmail() {
   });
   return (
     <AuthLayout
-      title="Confirm your e-mail address"
+      title="Confirm your address"
       note="So that invitations and resets reach you."
       foot={
         <Link to="/dashboard" className={LINK}>

@@ -1,4 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { ChevronRight } from "lucide-react";
 import { outboxQuery, type Letter } from "@/api/people";
 import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
@@ -8,9 +9,10 @@ import { Bone, Loaded } from "@/ui/states";
 function Row({ letter }: { letter: Letter }) {
   return (
     <li className="px-4 py-3 sm:px-5">
-      <details>
+      <details className="group">
         <summary className="flex cursor-pointer flex-wrap items-center gap-2 rounded-md">
-          <span className="min-w-0 flex-1 basis-56 break-words">{letter.subject}</span>
+          <ChevronRight aria-hidden className="size-4 shrink-0 text-ink-2 transition-transform group-open:rotate-90" />
+          <span className="min-w-0 flex-1 basis-48 break-words">{letter.subject}</span>
           <span className="break-all text-ink-2">{letter.recipient}</span>
           <Badge tone={letter.status === "failed" ? "warn" : "neutral"}>{letter.status}</Badge>
         </summary>

@@ -18,7 +18,7 @@ export function TokenField({ onToken }: { onToken: (token: string) => void }) {
         else onToken(token);
       }}
     >
-      <TextField label="From the letter" name="token" autoComplete="off" error={error} />
+      <TextField label="Code from the letter" name="token" autoComplete="off" error={error} />
       <Button type="submit" kind="primary" className="w-full">
         Continue
       </Button>
