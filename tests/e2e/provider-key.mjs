@@ -14,8 +14,8 @@ const shot = (name) =>
 
 await signUp(page, ask.url, "Ada");
 const key = await makeKey(page, "first");
-await page.getByRole("link", { name: "Provider Keys", exact: true }).click();
-await page.getByRole("heading", { name: "Provider Keys", level: 1 }).waitFor();
+await page.getByRole("link", { name: "Provider keys", exact: true }).click();
+await page.getByRole("heading", { name: "Provider keys", level: 1 }).waitFor();
 await button(page, "Add provider key").first().click();
 await page.getByLabel("Provider", { exact: true }).selectOption("openai");
 await page.getByLabel("Name").fill("our account");

@@ -8,15 +8,19 @@ export function useSession(): Session & { role: Role; organizationName: string }
   return { ...session, role: organization?.role ?? "viewer", organizationName: organization?.name ?? "Organization" };
 }
 
+/** By act, the roles that the server lets do it. */
 const MAY = {
   "make keys": ["owner", "admin", "developer"],
   "change projects": ["owner", "admin"],
   "change provider keys": ["owner", "admin"],
   "manage people": ["owner", "admin"],
+  "read the audit log": ["owner", "admin"],
   "give away": ["owner"],
 } satisfies Record<string, Role[]>;
 
+export type Act = keyof typeof MAY;
+
 /** What the server would allow; it decides, this only spares people a refusal. */
-export function may(role: Role, act: keyof typeof MAY): boolean {
+export function may(role: Role, act: Act): boolean {
   return (MAY[act] as Role[]).includes(role);
 }

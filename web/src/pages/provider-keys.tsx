@@ -185,7 +185,7 @@ export function ProviderKeys() {
   );
   return (
     <Page
-      title="Provider Keys"
+      title="Provider keys"
       note="Your own accounts at providers. Keys are sealed when they arrive and can never be read again."
       actions={add}
     >
