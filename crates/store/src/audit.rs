@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 
 use crate::db::{Db, Tx};
 use crate::error::{Act, StoreError};
-use crate::row::Columns;
+use crate::row::{Columns, like};
 use crate::words::{ActorKind, AuditAction, SubjectKind};
 
 /// Who acts.
@@ -116,7 +116,21 @@ pub struct AuditFilter {
     pub from: Option<UnixMicros>,
     /// Earlier than this.
     pub to: Option<UnixMicros>,
+    /// A text that one of a line's fields or its actor's address has, in any spelling of case (of ASCII).
+    pub text: Option<String>,
 }
+
+/// Lines in which a text was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditFound {
+    /// Newest first.
+    pub rows: Vec<AuditRow>,
+    /// Every line from this number on was looked at; 1: all were.
+    pub searched_to: i64,
+}
+
+/// Limit: lines that one search looks through. No index knows what is within a line.
+const SEARCH_LINES_MAX: i64 = 50_000;
 
 /// The question with one more condition, which an index begins with.
 macro_rules! list_by {
@@ -125,7 +139,10 @@ macro_rules! list_by {
             "SELECT a.number, a.at_us, a.actor_kind, a.actor_id, a.action, a.subject_kind, a.subject_id, a.before_json, a.after_json, \
              a.address, a.user_agent, p.email FROM audit_event a LEFT JOIN person p ON a.actor_kind = 'person' AND p.id = a.actor_id \
              WHERE a.organization_id = $1 AND a.number < $2 AND ($3 = '' OR a.actor_id = $3) AND ($4 = '' OR a.action = $4) \
-             AND ($5 = '' OR a.subject_kind = $5) AND ($6 = '' OR a.subject_id = $6) AND a.at_us >= $7 AND a.at_us < $8 ",
+             AND ($5 = '' OR a.subject_kind = $5) AND ($6 = '' OR a.subject_id = $6) AND a.at_us >= $7 AND a.at_us < $8 AND a.number >= $10 AND ($11 = '' OR LOWER(a.action || ' ' || \
+             a.actor_kind || ' ' || a.actor_id || ' ' || COALESCE(p.email, '') || ' ' || a.subject_kind || ' ' || a.subject_id || ' ' || \
+             COALESCE(a.before_json, '') || ' ' || COALESCE(a.after_json, '') || ' ' || a.address || ' ' || a.user_agent) \
+             LIKE $11 ESCAPE '\\') ",
             $condition,
             " ORDER BY a.number DESC LIMIT $9"
         )
@@ -149,12 +166,41 @@ impl AuditFilter {
     }
 }
 
-/// Lines of the scope, newest first, older than a number.
+/// Lines of the scope, newest first, older than a number. A filter with a text goes through all of them: see [`audit_search`].
 pub async fn audit_list(
     db: &Db,
     scope: &OrgScope,
     filter: &AuditFilter,
     before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<AuditRow>, StoreError> {
+    audit_lines(db, scope, filter, (1, before), limit).await
+}
+
+/// The same among the newest 50000 lines that are older than a number, so that a search for what is nowhere ends, too.
+pub async fn audit_search(
+    db: &Db,
+    scope: &OrgScope,
+    filter: &AuditFilter,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<AuditFound, StoreError> {
+    let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM audit_event WHERE organization_id = $1")
+        .bind(scope.organization().to_string())
+        .fetch_one(db.read())
+        .await
+        .act("read the end of the audit log")?;
+    let before = before.unwrap_or(i64::MAX).min(last.saturating_add(1));
+    let searched_to = before.saturating_sub(SEARCH_LINES_MAX).max(1);
+    let rows = audit_lines(db, scope, filter, (searched_to, Some(before)), limit).await?;
+    Ok(AuditFound { rows, searched_to })
+}
+
+async fn audit_lines(
+    db: &Db,
+    scope: &OrgScope,
+    filter: &AuditFilter,
+    (from, before): (i64, Option<i64>),
     limit: u32,
 ) -> Result<Vec<AuditRow>, StoreError> {
     let rows = sqlx::query(filter.sql())
@@ -167,6 +213,8 @@ pub async fn audit_list(
         .bind(filter.from.map_or(i64::MIN, |at| at.0))
         .bind(filter.to.map_or(i64::MAX, |at| at.0))
         .bind(i64::from(limit))
+        .bind(from)
+        .bind(filter.text.as_deref().map(|text| format!("%{}%", like(&text.to_ascii_lowercase()))).unwrap_or_default())
         .fetch_all(db.read())
         .await
         .act("read the audit log")?;

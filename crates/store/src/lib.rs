@@ -19,6 +19,7 @@
 mod api_key;
 mod api_key_change;
 mod audit;
+mod billing;
 mod bootstrap;
 mod budget;
 mod caller;
@@ -56,7 +57,8 @@ pub use api_key::{
     api_key_revoke, api_key_used,
 };
 pub use api_key_change::{ApiKeyRotate, ApiKeyUpdate, api_key_rotate, api_key_update};
-pub use audit::{Actor, AuditFilter, AuditRow, Author, audit_list};
+pub use audit::{Actor, AuditFilter, AuditFound, AuditRow, Author, audit_list, audit_search};
+pub use billing::{billing_email_get, billing_email_set};
 pub use bootstrap::{Bootstrap, BootstrapState, Bootstrapped, bootstrap, bootstrap_state};
 pub use budget::{
     BUDGETS_BY_CALL_MAX, BUDGETS_MAX, BUDGETS_PER_SCOPE_MAX, BudgetFilter, BudgetRow, BudgetScope, BudgetUpdate, NewBudget, budget_create,

@@ -19,6 +19,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (12, "account", include_str!("../../../migrations/sqlite/0012_account.sql")),
     (16, "budget", include_str!("../../../migrations/sqlite/0016_budget.sql")),
     (22, "provider_key_options", include_str!("../../../migrations/sqlite/0022_provider_key_options.sql")),
+    (24, "billing_email", include_str!("../../../migrations/sqlite/0024_billing_email.sql")),
     (25, "list_indexes", include_str!("../../../migrations/sqlite/0025_list_indexes.sql")),
 ];
 
@@ -36,6 +37,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (12, "account", include_str!("../../../migrations/postgres/0012_account.sql")),
     (16, "budget", include_str!("../../../migrations/postgres/0016_budget.sql")),
     (22, "provider_key_options", include_str!("../../../migrations/postgres/0022_provider_key_options.sql")),
+    (24, "billing_email", include_str!("../../../migrations/postgres/0024_billing_email.sql")),
     (25, "list_indexes", include_str!("../../../migrations/postgres/0025_list_indexes.sql")),
 ];
 

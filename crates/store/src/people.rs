@@ -10,7 +10,7 @@ use crate::error::{Act, StoreError};
 use crate::letter_token::letter_tokens_end;
 use crate::page::Page;
 use crate::person::email_stored;
-use crate::row::Columns;
+use crate::row::{Columns, like};
 use crate::words::{AuditAction, SubjectKind};
 
 /// A person, as an operator sees them.
@@ -142,11 +142,6 @@ async fn operators(tx: &mut Tx) -> Result<i64, StoreError> {
         .fetch_one(&mut **tx)
         .await
         .act("count operators")
-}
-
-/// A text that LIKE takes as it is.
-fn like(text: &str) -> String {
-    text.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect()
 }
 
 fn people_row(row: &AnyRow) -> Result<PeopleRow, StoreError> {

@@ -185,6 +185,8 @@ words! {
         OrganizationCreated => "organization.created",
         /// Its name changed.
         OrganizationChanged => "organization.changed",
+        /// Words about its money go to another address.
+        BillingChanged => "organization.billing_changed",
         /// A member may do other things.
         MemberRoleChanged => "member.role_changed",
         /// A member sees other projects.

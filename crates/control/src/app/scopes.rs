@@ -95,6 +95,7 @@ pub(crate) const fn need(area: Area, access: Access) -> Need {
     match (area, access) {
         (Area::Operator, _) | (Area::Credits, Access::Write) => Need::Operator,
         (Area::Usage | Area::Calls | Area::Audit, Access::Write) => Need::Nothing,
+        (Area::Billing, _) => Need::Right(Right::Pay),
         (Area::ApiKeys, Access::Write) => Need::Right(Right::Develop),
         (Area::Invites | Area::ManagementKeys | Area::Audit, Access::Read)
         | (

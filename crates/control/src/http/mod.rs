@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod auth;
+mod billing;
 mod call_out;
 pub(crate) mod caller;
 mod calls;
@@ -31,6 +32,7 @@ mod projects;
 mod provider_keys;
 mod provider_settings;
 mod sessions;
+mod streamed;
 mod usage;
 mod usage_csv;
 
@@ -86,6 +88,8 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(calls::call_get))
         .routes(routes!(credits::credits_get))
         .routes(routes!(credits::credits_grant))
+        .routes(routes!(billing::billing_get, billing::billing_update))
+        .routes(routes!(billing::transfer_list))
         .routes(routes!(keys::key_list, keys::key_create))
         .routes(routes!(keys::key_revoke, key_change::key_update))
         .routes(routes!(key_change::key_rotate))

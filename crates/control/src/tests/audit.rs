@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::{AuditFilter, Role};
 
 use crate::tests::browser::{Browser, PASSWORD};
-use crate::tests::world::World;
+use crate::tests::world::{DAY, World};
 
 const AUDIT: &str = "/api/v1/audit";
 const EXPORT: &str = "/api/v1/audit/export";
@@ -190,6 +190,8 @@ async fn every_route_that_changes_something_leaves_one_line_without_a_secret() {
     let project = text(&projects["data"][0]["id"]);
     let change = Some(json!({"cache_enabled": true}));
     walk.step("PATCH", "/api/v1/projects/{id}", &project, change, 200, Some("project.changed")).await;
+    let billing = Some(json!({"billing_email": "Bills@example.com"}));
+    walk.step("PATCH", "/api/v1/billing", "", billing, 200, Some("organization.billing_changed")).await;
     let grant = Some(json!({"amount_usd": "1", "reason": "gift"}));
     walk.step("POST", "/api/v1/credits/grants", "", grant, 201, Some("credits.granted")).await;
     organizations_walk(&mut walk).await;
@@ -259,6 +261,10 @@ async fn the_log_comes_by_page_and_by_filter() {
         (format!("subject={}", world.first.organization), 1),
         ("from=2025-10-09&to=2025-10-10".to_owned(), 1),
         ("to=2025-10-09".to_owned(), 0),
+        ("text=API_KEY.created".to_owned(), 5),
+        ("text=%22k3%22".to_owned(), 1),
+        ("text=%25".to_owned(), 0),
+        ("text=k3&action=api_key.revoked".to_owned(), 0),
     ] {
         let page = world.get(&format!("{AUDIT}?{query}")).await.ok(200);
         assert_eq!(page["data"].as_array().unwrap().len(), count, "{query}");
@@ -271,9 +277,34 @@ async fn the_log_comes_by_page_and_by_filter() {
         ("cursor=0", "cursor"),
         ("from=x", "from"),
         ("limit=201", "limit"),
+        ("text=", "text"),
     ] {
         assert_eq!(world.get(&format!("{AUDIT}?{query}")).await.refused(400, "invalid_request"), Some(param), "{query}");
     }
+}
+
+#[tokio::test]
+async fn an_export_holds_every_line_however_many() {
+    let world = World::start().await;
+    let other = world.tenant(2, Role::Owner).await;
+    let lines = 2_345;
+    let columns = "organization_id, number, at_us, actor_kind, actor_id, action, subject_kind, subject_id, address, user_agent";
+    let row =
+        format!("'{}', n + 10, {DAY} + n, 'person', 'user_1', 'api_key.revoked', 'api_key', 'key_' || n, '', ''", world.first.organization);
+    world.sql(&format!("INSERT INTO audit_event ({columns}) WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {lines}) SELECT {row} FROM c")).await;
+    let csv = world.get(&format!("{EXPORT}?action=api_key.revoked")).await;
+    assert_eq!((csv.headers["content-type"].to_str().unwrap(), csv.text.lines().count()), ("text/csv; charset=utf-8", lines + 1));
+    let reply = world.get(&format!("{EXPORT}?action=api_key.revoked&format=jsonl")).await;
+    assert_eq!(reply.headers["content-type"], "application/x-ndjson");
+    let read: Vec<Value> = reply.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ids: Vec<_> = read.iter().map(|line| line["subject"]["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, (1..=lines).rev().map(|n| format!("key_{n}")).collect::<Vec<_>>());
+    let one = world.get(&format!("{AUDIT}?action=api_key.revoked&limit=1")).await.ok(200);
+    assert_eq!(one["data"][0], read[0]);
+    assert_eq!(world.get(&format!("{EXPORT}?text=KEY_77&format=jsonl")).await.text.lines().count(), 11);
+    let theirs = world.send(Method::GET, &format!("{EXPORT}?format=jsonl"), Some(&other.management_key), None).await;
+    assert!(!theirs.text.contains("api_key.revoked"));
+    world.get(&format!("{EXPORT}?format=xml")).await.refused(400, "invalid_request");
 }
 
 #[tokio::test]

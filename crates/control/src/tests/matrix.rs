@@ -75,6 +75,9 @@ const LINES: &[Line] = &[
     ("GET", "/api/v1/calls/{id}", Needs::Member, Thing::Call, None, 200),
     ("GET", "/api/v1/credits", Needs::Member, Thing::Nothing, None, 200),
     ("POST", "/api/v1/credits/grants", Needs::Operator, Thing::Nothing, Some(|_| json!({"amount_nano_usd": 1, "reason": "test"})), 201),
+    ("GET", "/api/v1/billing", Needs::Payer, Thing::Nothing, None, 200),
+    ("PATCH", "/api/v1/billing", Needs::Payer, Thing::Nothing, Some(|n| json!({"billing_email": format!("bills{n}@example.com")})), 200),
+    ("GET", "/api/v1/billing/transfers", Needs::Payer, Thing::Nothing, None, 200),
     ("GET", "/api/v1/api-keys", Needs::Member, Thing::Nothing, None, 200),
     ("POST", "/api/v1/api-keys", Needs::Developer, Thing::Nothing, Some(|_| json!({"name": "k"})), 201),
     ("PATCH", "/api/v1/api-keys/{id}", Needs::Developer, Thing::ApiKey, Some(|_| json!({"rpm": 5})), 200),
@@ -203,7 +206,7 @@ async fn cell(cast: &Cast, line: &Line, caller: Caller, whose: Whose) -> Option<
     if thing == Thing::Nothing {
         browser = browser.with("x-llmg-organization", &id);
     }
-    let before = store::revision_latest(&cast.world.db).await.unwrap();
+    let before = cast.trace().await;
     let body = body.map(|body| body(cast.next()));
     let reply = browser.send(&cast.world, method.parse().unwrap(), &path.replace("{id}", &id), body).await;
     let (status, code, says) = wanted(line, caller, whose);
@@ -215,8 +218,11 @@ async fn cell(cast: &Cast, line: &Line, caller: Caller, whose: Whose) -> Option<
     }
     if status < 400 {
         cast.used(thing, caller, whose);
+        let (_, lines) = cast.trace().await;
+        let most = if method == "GET" { 0 } else { 1 };
+        assert!(lines - before.1 <= most, "{name}: {} lines in the audit log", lines - before.1);
     } else {
-        assert_eq!(store::revision_latest(&cast.world.db).await.unwrap(), before, "{name}: refused, and something changed");
+        assert_eq!(cast.trace().await, before, "{name}: refused, and something changed");
     }
     (status == 404).then(|| without_request(&reply))
 }

@@ -9,6 +9,7 @@ mod browser;
 mod calls;
 mod credits;
 mod invites;
+mod issued;
 mod key_change;
 mod keys;
 mod lists;

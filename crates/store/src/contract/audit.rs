@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::contract::world::{NOW, author, funded, grant, key, new_key, organization, other_organization, project, scope, user};
 use crate::{
     Actor, ActorKind, ApiKeyUpdate, AuditAction, AuditFilter, AuditRow, Db, ProjectUpdate, SubjectKind, api_key_create, api_key_revoke,
-    api_key_update, audit_list, credits_grant, project_update,
+    api_key_update, audit_list, audit_search, credits_grant, project_update,
 };
 
 async fn all(db: &Db, organization: u128) -> Vec<AuditRow> {
@@ -70,6 +70,14 @@ pub async fn the_log_is_filtered_and_paged(db: Db) {
     assert_eq!(ask(AuditFilter { subject_kind: Some(SubjectKind::Organization), ..AuditFilter::default() }).await, 1);
     let (from, to) = (Some(NOW.plus_seconds(3)), Some(NOW.plus_seconds(5)));
     assert_eq!(ask(AuditFilter { from, to, ..AuditFilter::default() }).await, 2);
+    for (text, count) in
+        [("API_KEY.created", 4), ("ada@EXAMPLE", 5), ("192.0.2.1", 5), (&key(3).to_string(), 1), ("%", 0), ("_", 5), ("\\", 0)]
+    {
+        let filter = AuditFilter { text: Some(text.to_owned()), ..AuditFilter::default() };
+        assert_eq!(ask(filter.clone()).await, count, "{text}");
+        let found = audit_search(&db, &scope(1), &filter, None, 100).await.unwrap();
+        assert_eq!((found.rows.len(), found.searched_to), (count, 1), "{text}");
+    }
     let first = audit_list(&db, &scope(1), &AuditFilter::default(), None, 2).await.unwrap();
     let rest = audit_list(&db, &scope(1), &AuditFilter::default(), Some(first[1].number), 9).await.unwrap();
     let numbers: Vec<_> = first.iter().chain(&rest).map(|row| row.number).collect();

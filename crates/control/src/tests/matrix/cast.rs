@@ -142,6 +142,16 @@ impl Cast {
         cast
     }
 
+    /// What changes leave: the newest revision, and how many lines the logs of the three organizations have.
+    pub(super) async fn trace(&self) -> (i64, i64) {
+        let mut lines = 0;
+        for tenant in [&self.world.first, &self.ours, &self.theirs] {
+            let newest = store::audit_list(&self.world.db, &tenant.scope(), &store::AuditFilter::default(), None, 1).await.unwrap();
+            lines += newest.first().map_or(0, |row| row.number);
+        }
+        (store::revision_latest(&self.world.db).await.unwrap(), lines)
+    }
+
     async fn join(&self, user: UserId, role: Role) {
         let columns = "id, email, password_hash, is_operator, created_at_us";
         let email = format!("member{}@example.com", self.next());
