@@ -406,6 +406,55 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Budgets
+         * @description With what is spent, held and left of the window that is open now.
+         */
+        get: operations["budget_list"];
+        put?: never;
+        /**
+         * Make a budget
+         * @description For owners, admins and billing members. It counts calls from now on; gateways follow within a second.
+         */
+        post: operations["budget_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One budget */
+        get: operations["budget_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a budget
+         * @description For owners, admins and billing members. Gateways follow within a second.
+         */
+        delete: operations["budget_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a budget
+         * @description For owners, admins and billing members. Gateways follow within a second; a lower amount holds from then on.
+         */
+        patch: operations["budget_update"];
+        trace?: never;
+    };
     "/api/v1/calls": {
         parameters: {
             query?: never;
@@ -1214,6 +1263,191 @@ export interface components {
              * @example 0.1.0
              */
             version: string;
+        };
+        /** @description New settings; what is left out stays. Scope, window and what counts cannot change: make another budget. */
+        BudgetChangeIn: {
+            /** @description Other thresholds; those that this window passed already do not alert again. */
+            alerts?: number[] | null;
+            /**
+             * Format: int64
+             * @description Another amount in nano-USD (10⁻⁹ USD), from now on.
+             */
+            amount_nano_usd?: number | null;
+            /**
+             * @description Instead of `amount_nano_usd`: in USD as a decimal text.
+             * @example 250.00
+             */
+            amount_usd?: string | null;
+            enforcement?: ("hard" | "soft") | null;
+            /** @description For display, 1 to 200 characters. */
+            name?: string | null;
+            status?: ("active" | "disabled") | null;
+        };
+        /** @description A budget to make. Those of `sub_account` and `ephemeral` come with what they are about and cannot be made here. */
+        BudgetIn: {
+            /**
+             * @description Percents of the amount, 1 to 1000, at most 10. Default: 50, 80 and 100.
+             * @example [
+             *       50,
+             *       80,
+             *       100
+             *     ]
+             */
+            alerts?: number[] | null;
+            /**
+             * Format: int64
+             * @description How much fits one window, in nano-USD (10⁻⁹ USD). 0 refuses every call.
+             * @example 100000000000
+             */
+            amount_nano_usd?: number | null;
+            /**
+             * @description Instead of `amount_nano_usd`: in USD as a decimal text, at most nine decimals.
+             * @example 100.00
+             */
+            amount_usd?: string | null;
+            /** @description Default: `cost`. */
+            counts?: ("cost" | "charged") | null;
+            /** @description Default: `hard`. */
+            enforcement?: ("hard" | "soft") | null;
+            /**
+             * @description For display, 1 to 200 characters.
+             * @example Production
+             */
+            name: string;
+            /**
+             * @description What a budget is about.
+             * @enum {string}
+             */
+            scope: "organization" | "project" | "sub_account" | "member" | "api_key" | "ephemeral" | "tag" | "model" | "provider";
+            /**
+             * @description Id of the project, API key or member; the tag; id of the model or provider. Left out for the organization.
+             * @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            scope_value?: string | null;
+            /**
+             * @description IANA name of where windows begin. Default: UTC.
+             * @example Europe/Berlin
+             */
+            time_zone?: string | null;
+            /**
+             * @description How long a budget's windows are.
+             * @enum {string}
+             */
+            window: "hour" | "day" | "week" | "month" | "total";
+        };
+        /** @description A budget, and how its window stands. */
+        BudgetOut: {
+            /**
+             * @description Percents of the amount at which a `budget.threshold` event goes to webhooks, once in each window.
+             * @example [
+             *       50,
+             *       80,
+             *       100
+             *     ]
+             */
+            alerts: number[];
+            /**
+             * Format: int64
+             * @description How much fits one window, in nano-USD (10⁻⁹ USD).
+             * @example 100000000000
+             */
+            amount_nano_usd: number;
+            /**
+             * @description The same in USD.
+             * @example 100.000000000
+             */
+            amount_usd: string;
+            /**
+             * Format: int64
+             * @description Calls that count in this window.
+             */
+            calls: number;
+            /**
+             * @description What a call adds to a budget.
+             * @enum {string}
+             */
+            counts: "cost" | "charged";
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /**
+             * @description What becomes of a call that does not fit.
+             * @enum {string}
+             */
+            enforcement: "hard" | "soft";
+            /**
+             * Format: int64
+             * @description What gateways hold of it for calls under way and to come, in nano-USD.
+             */
+            held_nano_usd: number;
+            /** @example 1.000000000 */
+            held_usd: string;
+            /** @example bud_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /** @example Production */
+            name: string;
+            /**
+             * Format: int64
+             * @description What is left for others; never below zero, in nano-USD.
+             */
+            remaining_nano_usd: number;
+            /** @example 56.500000000 */
+            remaining_usd: string;
+            /**
+             * @description When the next window begins; null: never.
+             * @example 2026-12-01T00:00:00Z
+             */
+            resets_at?: string | null;
+            /**
+             * @description What a budget is about.
+             * @enum {string}
+             */
+            scope: "organization" | "project" | "sub_account" | "member" | "api_key" | "ephemeral" | "tag" | "model" | "provider";
+            /**
+             * @description Id or name of what it is about; of the organization its own id.
+             * @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            scope_value: string;
+            /**
+             * Format: int64
+             * @description What calls spent in this window, as far as they are posted, in nano-USD.
+             */
+            spent_nano_usd: number;
+            /** @example 42.500000000 */
+            spent_usd: string;
+            /**
+             * @description Whether a budget counts.
+             * @enum {string}
+             */
+            status: "active" | "disabled";
+            /**
+             * @description IANA name of where windows begin.
+             * @example UTC
+             */
+            time_zone: string;
+            /**
+             * @description When a setting last changed.
+             * @example 2026-11-20T12:34:56.789012Z
+             */
+            updated_at: string;
+            /**
+             * @description How long a budget's windows are.
+             * @enum {string}
+             */
+            window: "hour" | "day" | "week" | "month" | "total";
+            /**
+             * @description When this window began; null for `total`.
+             * @example 2026-11-01T00:00:00Z
+             */
+            window_started_at?: string | null;
+        };
+        /** @description A page of budgets. */
+        BudgetsOut: {
+            /** @description Oldest first. */
+            data: components["schemas"]["BudgetOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description Everything that is kept of a call. */
         CallDetailOut: components["schemas"]["CallOut"] & {
@@ -3197,6 +3431,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthSessionOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    budget_list: {
+        parameters: {
+            query?: {
+                /** @description Of this kind only. Those of short-lived tokens are listed only when they are asked for. */
+                scope?: "organization" | "project" | "sub_account" | "member" | "api_key" | "ephemeral" | "tag" | "model" | "provider";
+                /** @description On this id or name only; needs `scope`. */
+                scope_value?: string;
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of budgets, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetsOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    budget_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetIn"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    budget_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `bud_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The budget. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    budget_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `bud_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    budget_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `bud_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetChangeIn"];
+            };
+        };
+        responses: {
+            /** @description The budget as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetOut"];
                 };
             };
             default: components["responses"]["Refused"];

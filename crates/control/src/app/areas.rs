@@ -12,6 +12,8 @@ pub enum Area {
     Calls,
     /// `/api/v1/credits`.
     Credits,
+    /// `/api/v1/budgets`.
+    Budgets,
     /// `/api/v1/api-keys`.
     ApiKeys,
     /// `/api/v1/provider-keys`.
@@ -37,6 +39,7 @@ pub(crate) const SEGMENTS: &[(&str, Area)] = &[
     ("usage", Area::Usage),
     ("calls", Area::Calls),
     ("credits", Area::Credits),
+    ("budgets", Area::Budgets),
     ("api-keys", Area::ApiKeys),
     ("provider-keys", Area::ProviderKeys),
     ("projects", Area::Projects),

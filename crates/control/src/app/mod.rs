@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod auth;
 pub mod bootstrap;
+pub mod budgets;
 pub mod caller;
 pub mod calls;
 pub mod credits;

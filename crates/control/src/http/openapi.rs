@@ -49,6 +49,7 @@ const REFUSED: &str = "Refused";
         (name = "Usage", description = "How much was used, by time and group."),
         (name = "Calls", description = "What happened, call by call."),
         (name = "Credits", description = "What the organization can spend."),
+        (name = "Budgets", description = "How much may be spent in each window, and what is left of it."),
         (name = "API keys", description = "Keys that call `/v1`."),
         (name = "Management keys", description = "Keys that drive this API without a session."),
         (name = "Provider keys", description = "Own keys at providers, sealed when they are saved."),

@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod bootstrap;
 mod browser;
+mod budgets;
 mod calls;
 mod credits;
 mod invites;
