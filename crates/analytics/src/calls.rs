@@ -13,6 +13,7 @@ use crate::calls_near;
 use crate::db::{Analytics, Tx};
 use crate::error::{Act, AnalyticsError};
 use crate::rollup::Span;
+use crate::seen::{Seen, seen_push};
 
 /// From (including) to (excluding), by the start of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,10 +122,11 @@ impl FromStr for CallCursor {
     }
 }
 
-/// A page of calls, newest first.
+/// A page of the calls that are seen, newest first.
 pub async fn calls_list(
     db: &Analytics,
     scope: &OrgScope,
+    seen: Seen<'_>,
     filter: &CallFilter,
     after: Option<CallCursor>,
     limit: u32,
@@ -133,10 +135,10 @@ pub async fn calls_list(
     // The index is entered at the cursor, so that a late page costs what the first one does.
     let to = UnixMicros(filter.range.to.0.min(after.started_at.0.saturating_add(1)));
     let range = TimeRange { from: filter.range.from, to };
-    let mut page = Page { scope, filter, after, limit: limit as usize, rows: Vec::new() };
+    let mut page = Page { scope, seen, filter, after, limit: limit as usize, rows: Vec::new() };
     // One view for all its questions.
     let mut tx = db.read().begin().await.act("begin to list calls")?;
-    if calls_near::is_countable(filter) {
+    if calls_near::is_countable(filter, seen) {
         page.take_days(&mut tx, range).await?;
     } else {
         page.take(&mut tx, range).await?;
@@ -148,6 +150,7 @@ pub async fn calls_list(
 /// A page while it is filled.
 struct Page<'a> {
     scope: &'a OrgScope,
+    seen: Seen<'a>,
     filter: &'a CallFilter,
     after: CallCursor,
     limit: usize,
@@ -159,11 +162,11 @@ impl Page<'_> {
     /// do not fill the page.
     async fn take_days(&mut self, tx: &mut Tx, range: TimeRange) -> Result<(), AnalyticsError> {
         let mut days_max = 1;
-        for mut run in calls_near::times(tx, self.scope, self.filter, Span::Day, range).await? {
+        for mut run in calls_near::times(tx, self.scope, self.seen, self.filter, Span::Day, range).await? {
             while run.from < run.to {
                 let from = UnixMicros(run.to.0.saturating_sub(Span::Day.length_us().saturating_mul(days_max)).max(run.from.0));
                 let days = within(TimeRange { from, to: run.to }, range);
-                for hours in calls_near::times(tx, self.scope, self.filter, Span::Hour, days).await? {
+                for hours in calls_near::times(tx, self.scope, self.seen, self.filter, Span::Hour, days).await? {
                     self.take(tx, within(hours, range)).await?;
                     if self.rows.len() >= self.limit {
                         return Ok(());
@@ -190,6 +193,7 @@ impl Page<'_> {
         ask.push(" AND started_at_us >= ").push_bind(range.from.0).push(" AND started_at_us < ").push_bind(range.to.0);
         ask.push(" AND (started_at_us, request_id) < (").push_bind(self.after.started_at.0);
         ask.push(", ").push_bind(blob(self.after.request.uuid())).push(")");
+        seen_push(&mut ask, self.seen);
         filter_push(&mut ask, self.filter)?;
         ask.push(" ORDER BY started_at_us DESC, request_id DESC LIMIT ").push_bind(left);
         for row in ask.build().fetch_all(&mut **tx).await.act("list calls")? {
@@ -241,14 +245,12 @@ fn filter_push(ask: &mut QueryBuilder<Sqlite>, filter: &CallFilter) -> Result<()
     Ok(())
 }
 
-/// One call of the scope.
-pub async fn call_get(db: &Analytics, scope: &OrgScope, request: RequestId) -> Result<CallRow, AnalyticsError> {
-    let row = sqlx::query(concat!("SELECT ", call_columns!(), " FROM call WHERE organization_id = $1 AND request_id = $2"))
-        .bind(blob(scope.organization().uuid()))
-        .bind(blob(request.uuid()))
-        .fetch_optional(db.read())
-        .await
-        .act("read a call")?;
+/// One call of the scope, if it is seen.
+pub async fn call_get(db: &Analytics, scope: &OrgScope, seen: Seen<'_>, request: RequestId) -> Result<CallRow, AnalyticsError> {
+    let mut ask = QueryBuilder::new(concat!("SELECT ", call_columns!(), " FROM call WHERE organization_id = "));
+    ask.push_bind(blob(scope.organization().uuid())).push(" AND request_id = ").push_bind(blob(request.uuid()));
+    seen_push(&mut ask, seen);
+    let row = ask.build().fetch_optional(db.read()).await.act("read a call")?;
     row.as_ref().map(call_row).transpose()?.ok_or(AnalyticsError::NotFound { what: "call" })
 }
 

@@ -1,6 +1,7 @@
 //! What every backend must do. Each test takes an empty, migrated [`Analytics`]; the macro at the end runs all of them on
 //! each backend.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use domain::{
@@ -103,11 +104,11 @@ async fn take_in(db: &Analytics, calls: &[CallRow]) -> Inserted {
 }
 
 async fn asked(db: &Analytics, range: TimeRange, bucket: Bucket, group_by: GroupBy) -> UsageAnswer {
-    usage(db, &scope(1), &UsageQuestion { range, bucket, group_by, filter: UsageFilter::default() }).await.unwrap()
+    usage(db, &scope(1), None, &UsageQuestion { range, bucket, group_by, filter: UsageFilter::default() }).await.unwrap()
 }
 
 async fn listed(db: &Analytics, filter: CallFilter) -> Vec<u64> {
-    calls_list(db, &scope(1), &filter, None, 100).await.unwrap().into_iter().map(|row| row.seq.0).collect()
+    calls_list(db, &scope(1), None, &filter, None, 100).await.unwrap().into_iter().map(|row| row.seq.0).collect()
 }
 
 async fn everything_of_a_call_reads_back(db: Analytics) {
@@ -137,9 +138,9 @@ async fn everything_of_a_call_reads_back(db: Analytics) {
         ..call(2)
     };
     take_in(&db, &[call(1), full.clone()]).await;
-    assert_eq!(call_get(&db, &scope(1), request(1)).await.unwrap(), call(1));
-    assert_eq!(call_get(&db, &scope(1), request(2)).await.unwrap(), full);
-    assert_eq!(calls_list(&db, &scope(1), &CallFilter::default(), None, 10).await.unwrap(), [full, call(1)]);
+    assert_eq!(call_get(&db, &scope(1), None, request(1)).await.unwrap(), call(1));
+    assert_eq!(call_get(&db, &scope(1), None, request(2)).await.unwrap(), full);
+    assert_eq!(calls_list(&db, &scope(1), None, &CallFilter::default(), None, 10).await.unwrap(), [full, call(1)]);
 }
 
 async fn a_replay_counts_nothing_twice(db: Analytics) {
@@ -180,7 +181,7 @@ async fn pages_follow_each_other(db: Analytics) {
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let page = calls_list(&db, &scope(1), &CallFilter::default(), after, 4).await.unwrap();
+        let page = calls_list(&db, &scope(1), None, &CallFilter::default(), after, 4).await.unwrap();
         let Some(last) = page.last() else { break };
         let cursor = CallCursor::after(last);
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
@@ -238,13 +239,18 @@ async fn each_filter_filters(db: Analytics) {
 
 async fn nothing_is_seen_through_another_scope(db: Analytics) {
     take_in(&db, &[call(1)]).await;
-    assert!(matches!(call_get(&db, &scope(2), request(1)).await, Err(AnalyticsError::NotFound { .. })));
-    assert!(calls_list(&db, &scope(2), &CallFilter::default(), None, 10).await.unwrap().is_empty());
+    assert!(matches!(call_get(&db, &scope(2), None, request(1)).await, Err(AnalyticsError::NotFound { .. })));
+    assert!(calls_list(&db, &scope(2), None, &CallFilter::default(), None, 10).await.unwrap().is_empty());
     let (bucket, group_by, filter) = (Bucket::Hour, GroupBy::Model, UsageFilter::default());
     let question = UsageQuestion { range: TimeRange::ALL, bucket, group_by, filter };
-    assert!(usage(&db, &scope(2), &question).await.unwrap().rows.is_empty());
+    assert!(usage(&db, &scope(2), None, &question).await.unwrap().rows.is_empty());
     let filter = UsageFilter { project: Some(project(2)), ..UsageFilter::default() };
-    assert!(usage(&db, &scope(2), &UsageQuestion { bucket: Bucket::Day, filter, ..question }).await.unwrap().rows.is_empty());
+    assert!(usage(&db, &scope(2), None, &UsageQuestion { bucket: Bucket::Day, filter, ..question }).await.unwrap().rows.is_empty());
+    let (own, other, none) = (BTreeSet::from([project(2)]), BTreeSet::from([project(9)]), BTreeSet::new());
+    call_get(&db, &scope(1), Some(&own), request(1)).await.unwrap();
+    for seen in [&other, &none] {
+        assert!(matches!(call_get(&db, &scope(1), Some(seen), request(1)).await, Err(AnalyticsError::NotFound { .. })));
+    }
     assert_eq!(totals(&db, &scope(2)).await.unwrap(), Sums::default());
     assert_eq!(totals(&db, &scope(1)).await.unwrap().calls, 1);
     assert_eq!(totals_all(&db).await.unwrap().calls, 1);

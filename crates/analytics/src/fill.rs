@@ -85,7 +85,7 @@ mod tests {
                 for model in [None, Some("model-1".to_owned())] {
                     let range = TimeRange { from: UnixMicros(call(0).started_at.0), to: UnixMicros(call(400_000).started_at.0) };
                     let filter = UsageFilter { model, ..UsageFilter::default() };
-                    answers.push(usage(db, &scope(1), &UsageQuestion { range, bucket, group_by, filter }).await.unwrap());
+                    answers.push(usage(db, &scope(1), None, &UsageQuestion { range, bucket, group_by, filter }).await.unwrap());
                 }
             }
         }

@@ -12,6 +12,7 @@ use crate::calls::{TimeRange, blob};
 use crate::db::Analytics;
 use crate::error::{Act, AnalyticsError};
 use crate::rollup::{Slice, Span};
+use crate::seen::{Seen, seen_push};
 use crate::sums::{Sums, sum_selects, sums_row};
 
 /// Limit: rows of one answer.
@@ -110,10 +111,10 @@ pub struct UsageAnswer {
     pub rows: Vec<UsageRow>,
 }
 
-/// The sums of calls by the hour of their start.
-pub async fn usage(db: &Analytics, scope: &OrgScope, question: &UsageQuestion) -> Result<UsageAnswer, AnalyticsError> {
+/// The sums of calls that are seen, by the hour of their start.
+pub async fn usage(db: &Analytics, scope: &OrgScope, seen: Seen<'_>, question: &UsageQuestion) -> Result<UsageAnswer, AnalyticsError> {
     let range = TimeRange { from: Span::Hour.start_of(question.range.from), to: UnixMicros(Span::Hour.start_from(question.range.to).0) };
-    let slice = slice_of(question.group_by, &question.filter);
+    let slice = slice_of(question.group_by, &question.filter, seen);
     if slice == Slice::All && question.bucket == Bucket::Hour && hours_of(range) > FILTERED_HOURS_MAX {
         return Err(AnalyticsError::Invalid {
             what: "hours with a filter are answered for at most 8 days; ask for a shorter range, for days, or group by what you filter",
@@ -123,7 +124,7 @@ pub async fn usage(db: &Analytics, scope: &OrgScope, question: &UsageQuestion) -
     // One view for all parts: no call is in two of them or in none.
     let mut tx = db.read().begin().await.act("begin to sum usage")?;
     for part in parts(range, question.bucket) {
-        let rows = ask(scope, question, slice, &part).build().fetch_all(&mut *tx).await.act("sum usage")?;
+        let rows = ask(scope, seen, question, slice, &part).build().fetch_all(&mut *tx).await.act("sum usage")?;
         for row in &rows {
             cell_add(&mut cells, row, question.group_by, &part)?;
         }
@@ -169,11 +170,11 @@ fn parts(range: TimeRange, bucket: Bucket) -> Vec<Part> {
 }
 
 /// The rows with the fewest splits that tell what is asked for apart.
-fn slice_of(group_by: GroupBy, filter: &UsageFilter) -> Slice {
+fn slice_of(group_by: GroupBy, filter: &UsageFilter, seen: Seen<'_>) -> Slice {
     let mut slices = vec![
         (filter.model.is_some() || group_by == GroupBy::Model, Slice::Model),
         (filter.provider.is_some() || group_by == GroupBy::Provider, Slice::Provider),
-        (filter.project.is_some() || group_by == GroupBy::Project, Slice::Project),
+        (filter.project.is_some() || seen.is_some() || group_by == GroupBy::Project, Slice::Project),
         (filter.api_key.is_some() || group_by == GroupBy::ApiKey, Slice::ApiKey),
     ];
     slices.retain(|(needed, _)| *needed);
@@ -184,7 +185,7 @@ fn slice_of(group_by: GroupBy, filter: &UsageFilter) -> Slice {
     }
 }
 
-fn ask(scope: &OrgScope, question: &UsageQuestion, slice: Slice, part: &Part) -> QueryBuilder<Sqlite> {
+fn ask(scope: &OrgScope, seen: Seen<'_>, question: &UsageQuestion, slice: Slice, part: &Part) -> QueryBuilder<Sqlite> {
     let group = match question.group_by {
         GroupBy::Nothing => "''",
         GroupBy::Model => "model",
@@ -215,6 +216,7 @@ fn ask(scope: &OrgScope, question: &UsageQuestion, slice: Slice, part: &Part) ->
     if slice == Slice::Model {
         ask.push(" AND provider = ''");
     }
+    seen_push(&mut ask, seen);
     filter_push(&mut ask, &question.filter);
     match (part.bucket.is_none(), question.group_by != GroupBy::Nothing) {
         (true, true) => ask.push(" GROUP BY start_us, ").push(group),

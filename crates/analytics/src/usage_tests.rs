@@ -1,18 +1,18 @@
 //! Usage and lists of calls against a naive model that knows nothing of rollups: it goes through all calls for each question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     ApiKeyId, Epoch, GatewayId, Lane, NanoUsd, OrgScope, OrganizationId, ProjectId, RequestId, Seq, UnixMicros, Usage, UsageSource,
 };
-use proptest::collection::vec;
+use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use uuid::Uuid;
 
 use crate::contract;
 use crate::{
-    Analytics, Bucket, CallCursor, CallFilter, CallOutcome, CallRow, Figures, GroupBy, Percentiles, Sums, TimeRange, UsageFilter,
+    Analytics, Bucket, CallCursor, CallFilter, CallOutcome, CallRow, Figures, GroupBy, Percentiles, Seen, Sums, TimeRange, UsageFilter,
     UsageQuestion, UsageRow, calls_list, events_insert, usage,
 };
 
@@ -271,10 +271,10 @@ fn scope(n: u8) -> OrgScope {
 }
 
 /// All pages of a list.
-async fn listed(db: &Analytics, organization: u8, filter: &CallFilter, page_rows: u32) -> Vec<CallRow> {
+async fn listed(db: &Analytics, organization: u8, seen: Seen<'_>, filter: &CallFilter, page_rows: u32) -> Vec<CallRow> {
     let mut rows: Vec<CallRow> = Vec::new();
     loop {
-        let page = calls_list(db, &scope(organization), filter, rows.last().map(CallCursor::after), page_rows).await.unwrap();
+        let page = calls_list(db, &scope(organization), seen, filter, rows.last().map(CallCursor::after), page_rows).await.unwrap();
         let is_last = page.len() < page_rows as usize;
         rows.extend(page);
         if is_last {
@@ -283,7 +283,13 @@ async fn listed(db: &Analytics, organization: u8, filter: &CallFilter, page_rows
     }
 }
 
-async fn answers_like_the_calls(calls: Vec<CallRow>, batch: usize, questions: Vec<UsageQuestion>, filters: Vec<(CallFilter, u32)>) {
+async fn answers_like_the_calls(
+    calls: Vec<CallRow>,
+    batch: usize,
+    questions: Vec<UsageQuestion>,
+    filters: Vec<(CallFilter, u32)>,
+    projects: BTreeSet<ProjectId>,
+) {
     let folder = tempfile::tempdir().unwrap();
     let db = Analytics::open(&folder.path().join("analytics.db"), 1).await.unwrap();
     db.migrate().await.unwrap();
@@ -292,14 +298,16 @@ async fn answers_like_the_calls(calls: Vec<CallRow>, batch: usize, questions: Ve
     }
     // A batch that comes again changes nothing.
     events_insert(&db, &calls[..calls.len().min(batch)], &[]).await.unwrap();
-    for organization in 0..2 {
-        let mine: Vec<CallRow> =
-            calls.iter().filter(|call| call.organization == OrganizationId::from_uuid(id(organization))).cloned().collect();
+    for (organization, seen) in [(0, None), (1, None), (0, Some(&projects))] {
+        let is_mine = |call: &&CallRow| {
+            call.organization == OrganizationId::from_uuid(id(organization)) && seen.is_none_or(|seen| seen.contains(&call.project))
+        };
+        let mine: Vec<CallRow> = calls.iter().filter(is_mine).cloned().collect();
         for (filter, page_rows) in &filters {
-            assert_eq!(listed(&db, organization, filter, *page_rows).await, naive_list(&mine, filter), "{filter:?}");
+            assert_eq!(listed(&db, organization, seen, filter, *page_rows).await, naive_list(&mine, filter), "{filter:?} {seen:?}");
         }
         for question in &questions {
-            let answer = usage(&db, &scope(organization), question).await.unwrap();
+            let answer = usage(&db, &scope(organization), seen, question).await.unwrap();
             check(&mine, question, &answer.rows, &answer.totals);
         }
     }
@@ -326,7 +334,7 @@ async fn a_busy_hour_keeps_its_histogram_short() {
         for filter in [UsageFilter::default(), UsageFilter { model: Some("gpt-4o".to_owned()), ..UsageFilter::default() }] {
             let range = TimeRange { from: UnixMicros(DAY), to: UnixMicros(DAY + 2 * HOUR) };
             let question = UsageQuestion { range, bucket: Bucket::Hour, group_by, filter };
-            let answer = usage(&db, &contract::scope(1), &question).await.unwrap();
+            let answer = usage(&db, &contract::scope(1), None, &question).await.unwrap();
             check(&calls, &question, &answer.rows, &answer.totals);
         }
     }
@@ -347,8 +355,10 @@ proptest! {
         batch in 1..60_usize,
         questions in vec(question(), 10),
         filters in vec((filter(), 1..40_u32), 8),
+        projects in btree_set(0..3_u8, 0..3),
     ) {
+        let projects = projects.into_iter().map(|n| ProjectId::from_uuid(id(n))).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(Box::pin(answers_like_the_calls(calls, batch, questions, filters)));
+        runtime.block_on(Box::pin(answers_like_the_calls(calls, batch, questions, filters, projects)));
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn control_settings(
         smtp,
         outbox: Some(config.data_dir.join("outbox")),
         plain_providers: config.private_upstreams_allowed(),
+        requests_per_minute: u32::try_from(config.api_requests_per_minute).unwrap_or(u32::MAX),
     })
 }
 

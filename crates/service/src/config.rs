@@ -129,6 +129,9 @@ pub struct Config {
     /// Unknown API keys that an address may present in a minute.
     #[serde(deserialize_with = "whole::<_, 1, 1_000_000>")]
     pub unknown_keys_per_minute: u64,
+    /// Requests to `/api` that a key or a session may make in a minute.
+    #[serde(deserialize_with = "whole::<_, 1, 1_000_000>")]
+    pub api_requests_per_minute: u64,
     /// Milliseconds to connect to a provider.
     #[serde(deserialize_with = "whole::<_, 1, 600_000>")]
     pub upstream_connect_timeout_ms: u64,

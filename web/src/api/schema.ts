@@ -2149,8 +2149,9 @@ export interface components {
             /**
              * @description The stable code, for programs.
              * @example not_found
+             * @enum {string}
              */
-            code: string;
+            code: "missing_api_key" | "malformed_api_key" | "invalid_api_key" | "revoked_api_key" | "expired_api_key" | "invalid_credentials" | "session_ended" | "permission_denied" | "not_found" | "method_not_allowed" | "unsupported_media_type" | "body_too_large" | "invalid_json" | "invalid_request" | "model_not_found" | "provider_not_found" | "provider_not_configured" | "model_not_supported" | "unsupported_parameter" | "price_unknown" | "conflict" | "rate_limit_exceeded" | "in_flight_budget_exhausted" | "insufficient_credits" | "budget_exceeded" | "request_cancelled" | "context_length_exceeded" | "content_policy_violation" | "upstream_invalid_request" | "upstream_authentication" | "upstream_rate_limited" | "upstream_overloaded" | "upstream_error" | "upstream_unreachable" | "upstream_timeout" | "upstream_invalid_response" | "credits_unavailable" | "budget_unavailable" | "directory_unavailable" | "metering_unavailable" | "overloaded" | "shutting_down" | "internal_error";
             /**
              * @description What happened here, and what to do.
              * @example there is no such project in this organization

@@ -75,7 +75,7 @@ export function LimitProjects({ member, onDone }: Props) {
       open
       onOpenChange={onDone}
       title={`Projects of ${memberName(member)}`}
-      description="Limited to projects, a member sees these and their API keys only: no usage, calls, credits or provider keys."
+      description="Limited to projects, a member sees these, their API keys, usage and calls only: no credits or provider keys."
     >
       <div className="space-y-4">
         <CheckField

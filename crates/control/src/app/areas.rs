@@ -71,7 +71,7 @@ impl Area {
 
     /// Whether its answers are about single projects, or about nothing that a project's member should not see.
     const fn is_by_project(self) -> bool {
-        matches!(self, Self::ApiKeys | Self::Projects | Self::Organization | Self::Members)
+        matches!(self, Self::Usage | Self::Calls | Self::ApiKeys | Self::Projects | Self::Organization | Self::Members)
     }
 
     /// Lets a member who is limited to projects in, or not.

@@ -40,6 +40,7 @@ mod email;
 pub(crate) mod idempotency;
 mod mail;
 mod password;
+pub(crate) mod rates;
 pub(crate) mod scopes;
 mod vault;
 
@@ -59,6 +60,7 @@ use crate::app::front::Front;
 use crate::app::key_check::{KeyAnswer, KeyCheck};
 use crate::app::mail::Desk;
 use crate::app::password::Passwords;
+use crate::app::rates::Rates;
 use crate::app::smtp::Smtp;
 
 /// What the control plane takes from the configuration.
@@ -82,6 +84,8 @@ pub struct Settings {
     pub outbox: Option<PathBuf>,
     /// Provider keys may be sent over plain http: to providers on this machine.
     pub plain_providers: bool,
+    /// Requests to `/api` in a minute, of one key or session.
+    pub requests_per_minute: u32,
 }
 
 /// Limit: provider keys that are tested at once.
@@ -100,6 +104,7 @@ impl Default for Settings {
             smtp: None,
             outbox: None,
             plain_providers: false,
+            requests_per_minute: u32::MAX,
         }
     }
 }
@@ -114,13 +119,24 @@ pub struct Control {
     attempts: Attempts,
     key_tests: Semaphore,
     desk: Desk,
+    rates: Rates,
 }
 
 impl Control {
     /// On stores that are open and migrated.
     pub fn new(db: Db, analytics: Analytics, settings: Settings) -> Self {
         let (passwords, attempts, key_tests) = (Passwords::new(), Attempts::default(), Semaphore::new(KEY_TESTS_MAX));
-        Self { db, analytics, settings, passwords, attempts, key_tests, desk: Desk::new() }
+        Self { db, analytics, settings, passwords, attempts, key_tests, desk: Desk::new(), rates: Rates::default() }
+    }
+
+    /// Who asked how often.
+    pub(crate) const fn rates(&self) -> &Rates {
+        &self.rates
+    }
+
+    /// Requests to `/api` in a minute, of one key or session.
+    pub(crate) const fn requests_per_minute(&self) -> u32 {
+        self.settings.requests_per_minute
     }
 
     /// Where browsers reach this instance.

@@ -18,6 +18,7 @@ mod invites;
 mod key_change;
 mod key_rules;
 mod keys;
+mod limited;
 mod management_keys;
 mod members;
 mod once;
@@ -58,6 +59,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .method_not_allowed_fallback(edge::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&control), once::once))
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), limited::limited))
         .layer(middleware::from_fn(edge::answer))
         .with_state(control)
 }

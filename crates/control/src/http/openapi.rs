@@ -5,10 +5,11 @@ use std::future::{Ready, ready};
 use axum::body::Bytes;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
+use domain::Code;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, Response};
+use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, Response, Schema};
 
 use crate::http::edge::Problem;
 
@@ -78,6 +79,11 @@ pub(super) fn finished(mut document: OpenApi) -> OpenApi {
     );
     components.add_security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     components.responses.insert(REFUSED.to_owned(), RefOr::T(refused()));
+    if let Some(RefOr::T(Schema::Object(problem))) = components.schemas.get_mut("Problem")
+        && let Some(RefOr::T(Schema::Object(code))) = problem.properties.get_mut("code")
+    {
+        code.enum_values = Some(Code::ALL.iter().map(|code| code.as_str().into()).collect());
+    }
     document.components = Some(components);
     let operations = document.paths.paths.iter_mut().flat_map(|(path, item)| operations_mut(item).map(move |operation| (path, operation)));
     operations.for_each(|(path, operation)| {

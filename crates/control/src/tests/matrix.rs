@@ -150,7 +150,7 @@ const LINES: &[Line] = &[
 ];
 
 /// What the areas are about whose routes somebody may use who is limited to projects.
-const BY_PROJECT: &[&str] = &["api-keys", "projects", "organization", "members"];
+const BY_PROJECT: &[&str] = &["usage", "calls", "api-keys", "projects", "organization", "members"];
 
 /// The status of a cell, and for a refusal its code, and what its sentence must name.
 fn wanted(&(_, path, needs, thing, _, let_in): &Line, caller: Caller, whose: Whose) -> (u16, Option<&'static str>, &'static str) {

@@ -1,10 +1,11 @@
 //! A developer who is limited to one project of an organization that has two.
 
+use analytics::CallRow;
 use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::tests::browser::Browser;
-use crate::tests::world::World;
+use crate::tests::world::{World, call, request};
 
 const KEYS: &str = "/api/v1/api-keys";
 
@@ -16,6 +17,7 @@ struct Two {
     bob_id: String,
     projects: [String; 2],
     keys: [String; 2],
+    organization: String,
 }
 
 fn text(value: &Value) -> String {
@@ -41,7 +43,7 @@ async fn two() -> Two {
     let member = ada.send(&world, Method::PUT, &path, Some(limit)).await.ok(200);
     assert_eq!(member["project_ids"], json!([second]));
     let bob = bob.with("x-llmg-organization", &organization);
-    Two { world, ada, bob, bob_id, projects: [first, second], keys: keys.try_into().unwrap() }
+    Two { world, ada, bob, bob_id, projects: [first, second], keys: keys.try_into().unwrap(), organization }
 }
 
 #[tokio::test]
@@ -85,9 +87,54 @@ async fn a_limited_developer_takes_over_no_key_of_another_project() {
 }
 
 #[tokio::test]
+async fn usage_and_calls_are_those_of_their_projects_whatever_is_asked_for() {
+    let Two { world, mut ada, mut bob, bob_id, projects: [first, second], keys: [their_key, own_key], organization } = two().await;
+    let of = |project: &str, key: &str, n: u64| CallRow {
+        organization: organization.parse().unwrap(),
+        project: project.parse().unwrap(),
+        api_key: key.parse().unwrap(),
+        ..call(&world.first, n)
+    };
+    world.take_in(&[of(&first, &their_key, 1), of(&second, &own_key, 2), of(&first, &their_key, 3)]).await;
+    let range = "from=2025-10-09&to=2025-10-10";
+    let count = |answer: Value| answer["totals"]["calls"].as_u64().unwrap();
+    let ids = |page: Value| page["data"].as_array().unwrap().iter().map(|call| text(&call["id"])).collect::<Vec<_>>();
+    for (filter, all, theirs) in [
+        (String::new(), 3, 1),
+        ("&group_by=model".to_owned(), 3, 1),
+        ("&bucket=hour&group_by=project".to_owned(), 3, 1),
+        (format!("&project_id={first}"), 2, 0),
+        (format!("&project_id={second}"), 1, 1),
+        (format!("&api_key_id={their_key}&group_by=api_key"), 2, 0),
+    ] {
+        let usage = format!("/api/v1/usage?{range}{filter}");
+        assert_eq!(count(ada.get(&world, &usage).await.ok(200)), all, "{filter}");
+        let answer = bob.get(&world, &usage).await;
+        assert!(!answer.text.contains(&first) && !answer.text.contains(&their_key), "{}", answer.text);
+        assert_eq!(count(answer.ok(200)), theirs, "{filter}");
+        let table = bob.get(&world, &usage.replace("usage?", "usage.csv?")).await;
+        assert_eq!(table.text.lines().count() as u64 - 1, theirs, "{}", table.text);
+        if !filter.contains("by") {
+            let calls = bob.get(&world, &format!("/api/v1/calls?{range}{filter}")).await.ok(200);
+            assert_eq!(ids(calls), vec![request(2).to_string(); theirs.try_into().unwrap()], "{filter}");
+        }
+    }
+    bob.get(&world, &format!("/api/v1/calls/{}", request(2))).await.ok(200);
+    let theirs = bob.get(&world, &format!("/api/v1/calls/{}", request(1))).await;
+    let nobodys = bob.get(&world, &format!("/api/v1/calls/{}", request(9))).await;
+    theirs.refused(404, "not_found");
+    assert_eq!(theirs.body["detail"], nobodys.body["detail"]);
+    // Who lost the last project sees nothing, and not everything.
+    let none = Some(json!({"project_ids": []}));
+    ada.send(&world, Method::PUT, &format!("/api/v1/members/{bob_id}/projects"), none).await.ok(200);
+    assert_eq!(count(bob.get(&world, &format!("/api/v1/usage?{range}")).await.ok(200)), 0);
+    assert!(ids(bob.get(&world, "/api/v1/calls").await.ok(200)).is_empty());
+}
+
+#[tokio::test]
 async fn what_is_about_the_whole_organization_is_not_theirs() {
     let Two { world, mut ada, mut bob, bob_id, projects: [_, second], .. } = two().await;
-    for path in ["/api/v1/usage", "/api/v1/calls", "/api/v1/credits", "/api/v1/provider-keys"] {
+    for path in ["/api/v1/credits", "/api/v1/provider-keys"] {
         let reply = bob.get(&world, path).await;
         reply.refused(403, "permission_denied");
         assert!(reply.text.contains("limited to some of its projects"), "{}", reply.text);

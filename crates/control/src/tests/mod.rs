@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod auth;
+mod bodies;
 mod bootstrap;
 mod browser;
 mod budgets;

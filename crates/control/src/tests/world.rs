@@ -139,6 +139,7 @@ impl World {
             smtp: None,
             outbox: None,
             plain_providers: false,
+            requests_per_minute: u32::MAX,
         };
         change(&mut settings);
         let control = Arc::new(Control::new(db.clone(), analytics.clone(), settings));
