@@ -286,6 +286,64 @@ export const CREDITS = {
 };
 export const NO_CREDITS = { ...money("credits", 0), ...money("leased", 0), ...money("spent", 5_000_000_000) };
 
+const budget = (n, more) => {
+  const row = {
+    id: `bud_${hex(0xe0 + n)}`,
+    scope: "organization",
+    scope_value: ORG,
+    amount_nano_usd: 100e9,
+    window: "month",
+    time_zone: "UTC",
+    enforcement: "hard",
+    counts: "cost",
+    alerts: [50, 80, 100],
+    status: "active",
+    spent_nano_usd: 0,
+    held_nano_usd: 0,
+    calls: 1_000 * n,
+    window_started_at: iso(NOW - 12 * DAY),
+    resets_at: iso(NOW + 18 * DAY),
+    created_at: iso(NOW - 40 * DAY),
+    updated_at: iso(NOW - 3 * DAY),
+    ...more,
+  };
+  const remaining = Math.max(0, row.amount_nano_usd - row.spent_nano_usd - row.held_nano_usd);
+  return {
+    ...row,
+    ...money("amount", row.amount_nano_usd),
+    ...money("spent", row.spent_nano_usd),
+    ...money("held", row.held_nano_usd),
+    ...money("remaining", remaining),
+  };
+};
+export const BUDGETS = [
+  budget(1, { name: "Everything", spent_nano_usd: 42.5e9, held_nano_usd: 1e9 }),
+  budget(2, {
+    name: "Support assistant",
+    scope: "project",
+    scope_value: PROJECTS[1].id,
+    amount_nano_usd: 20e9,
+    spent_nano_usd: 17.2e9,
+    window: "week",
+  }),
+  budget(3, {
+    name: "Nightly evaluation",
+    scope: "api_key",
+    scope_value: KEYS[2].id,
+    amount_nano_usd: 5e9,
+    spent_nano_usd: 5.02e9,
+    window: "day",
+  }),
+  budget(4, {
+    name: "Pilot",
+    scope: "tag",
+    scope_value: "pilot",
+    enforcement: "soft",
+    window: "total",
+    status: "disabled",
+  }),
+].map((row) => (row.window === "total" ? { ...row, window_started_at: null, resets_at: null } : row));
+
 export const PROVIDER_KEYS = [
   {
     provider: "anthropic",

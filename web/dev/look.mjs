@@ -126,6 +126,17 @@ const PAGES = [
     },
   },
   { name: "api-keys-made", path: `${D}/api-keys`, act: makeKey },
+  { name: "budgets", path: `${D}/budgets` },
+  { name: "budgets-empty", path: `${D}/budgets`, scenario: "empty" },
+  {
+    name: "budgets-new",
+    path: `${D}/budgets`,
+    act: async (page) => {
+      await page.getByRole("button", { name: "New budget" }).first().click();
+      await page.getByLabel("What it is about").selectOption("project");
+      await page.getByRole("button", { name: "Save" }).click();
+    },
+  },
   { name: "provider-keys", path: `${D}/settings/provider-keys` },
   { name: "provider-keys-empty", path: `${D}/settings/provider-keys`, scenario: "empty" },
   {

@@ -107,6 +107,10 @@ async function account(route, request, response, scenario, loggedIn) {
       );
     case "POST /api/v1/auth/password":
       return (response.writeHead(204).end(), true);
+    case "GET /api/v1/budgets":
+      return (json(response, 200, { data: ["empty", "refused"].includes(scenario) ? [] : made.BUDGETS }), true);
+    case "POST /api/v1/budgets":
+      return (json(response, 201, made.BUDGETS[0]), true);
     case "GET /api/v1/provider-keys":
       return (json(response, 200, { data: ["empty", "refused"].includes(scenario) ? [] : made.PROVIDER_KEYS }), true);
     case "POST /api/v1/provider-keys":

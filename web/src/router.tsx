@@ -139,6 +139,11 @@ const credits = createRoute({
   path: "/credits",
   component: lazyRouteComponent(() => import("./pages/credits"), "CreditsPage"),
 });
+const budgets = createRoute({
+  getParentRoute: () => dashboard,
+  path: "/budgets",
+  component: lazyRouteComponent(() => import("./pages/budgets"), "Budgets"),
+});
 const providerKeys = createRoute({
   getParentRoute: () => dashboard,
   path: "/settings/provider-keys",
@@ -190,6 +195,7 @@ const routeTree = root.addChildren([
     calls,
     call,
     credits,
+    budgets,
     providerKeys,
     projects,
     members,

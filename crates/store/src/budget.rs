@@ -152,12 +152,13 @@ pub async fn budget_get(db: &Db, scope: &OrgScope, id: BudgetId) -> Result<Budge
     row.as_ref().map(budget_row).transpose()?.ok_or(StoreError::NotFound { what: "budget" })
 }
 
-/// Budgets of the scope that are not deleted, in the order of their ids (which is that of their making).
+/// Budgets of the scope that are not deleted, in the order of their ids (which is that of their making). Those of short-lived
+/// tokens are many and short-lived, too: they are listed only when their kind is asked for.
 pub async fn budget_list(db: &Db, scope: &OrgScope, filter: &BudgetFilter) -> Result<Vec<BudgetRow>, StoreError> {
     let rows = sqlx::query(
         "SELECT id, organization_id, name, scope_kind, scope_value, unit, amount, period, time_zone, enforcement, counts, alerts, status, \
          created_at_us, updated_at_us FROM budget WHERE organization_id = $1 AND id > $2 AND status <> 'deleted' \
-         AND ($3 = '' OR scope_kind = $3) AND ($4 = '' OR scope_value = $4) ORDER BY id LIMIT $5",
+         AND (($3 = '' AND scope_kind <> 'ephemeral') OR scope_kind = $3) AND ($4 = '' OR scope_value = $4) ORDER BY id LIMIT $5",
     )
     .bind(scope.organization().to_string())
     .bind(filter.after.map(|after| after.to_string()).unwrap_or_default())

@@ -2,6 +2,9 @@ import type { components } from "./schema";
 
 type Problem = components["schemas"]["Problem"];
 
+/** The server's codes are a closed list; the lack of any answer has one of its own. */
+type Shown = Partial<Omit<Problem, "code"> & { code: Problem["code"] | "unreachable" }>;
+
 /** A refusal, or the lack of any answer. */
 export class ApiError extends Error {
   readonly status: number;
@@ -9,7 +12,7 @@ export class ApiError extends Error {
   readonly param: string | null;
   readonly requestId: string | null;
 
-  constructor(status: number, problem: Partial<Problem>) {
+  constructor(status: number, problem: Shown) {
     super(problem.detail ?? "The server gave no reason.");
     this.name = "ApiError";
     this.status = status;

@@ -19,6 +19,8 @@ export type Role = components["schemas"]["MembershipOut"]["role"];
 export type AuthSettings = components["schemas"]["AuthSettingsOut"];
 export type BrowserSession = components["schemas"]["SessionOut"];
 export type ProviderKey = components["schemas"]["ProviderKeyOut"];
+export type Budget = components["schemas"]["BudgetOut"];
+export type BudgetNew = components["schemas"]["BudgetIn"];
 export type ProviderKeyTest = components["schemas"]["ProviderKeyTestOut"];
 export type UsageAsked = NonNullable<operations["usage_get"]["parameters"]["query"]>;
 export type CallsAsked = Omit<NonNullable<operations["call_list"]["parameters"]["query"]>, "limit" | "cursor">;
@@ -105,6 +107,11 @@ export const projectsQuery = queryOptions({
 export const creditsQuery = queryOptions({
   queryKey: ["credits"],
   queryFn: () => take(api.GET("/api/v1/credits")),
+});
+
+export const budgetsQuery = queryOptions({
+  queryKey: ["budgets"],
+  queryFn: () => allRows((query) => take(api.GET("/api/v1/budgets", { params: { query } }))),
 });
 
 export const providerKeysQuery = queryOptions({

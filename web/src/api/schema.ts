@@ -84,7 +84,8 @@ export interface paths {
         /**
          * The audit log
          * @description For owners and admins. Every change that anybody made in the organization, newest first. A log-in, a log-out and a change
-         *     of password are lines of the organization that the session shows.
+         *     of password are lines of the organization that the session shows. A search by `text` looks through 50,000 lines at a time: its
+         *     page may have fewer lines than `limit`, or none, while `has_more` is true.
          */
         get: operations["audit_list"];
         put?: never;
@@ -104,8 +105,9 @@ export interface paths {
         };
         /**
          * Export the audit log
-         * @description For owners and admins. CSV (RFC 4180) with a header line, newest first, at most 20,000 lines: narrow it with `from` and
-         *     `to`. Cells that a spreadsheet would take for a formula begin with an apostrophe.
+         * @description For owners and admins, on every plan. The whole log as far as the filter lets through, newest first, however long: CSV
+         *     (RFC 4180) with a header line, or JSON Lines. In CSV, cells that a spreadsheet would take for a formula begin with an
+         *     apostrophe. An export that cannot go on breaks the connection off.
          */
         get: operations["audit_export"];
         put?: never;
@@ -404,6 +406,99 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where words about money go
+         * @description For owners, admins and billing members.
+         */
+        get: operations["billing_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Let words about money go elsewhere
+         * @description For owners, admins and billing members.
+         */
+        patch: operations["billing_update"];
+        trace?: never;
+    };
+    "/api/v1/billing/transfers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Movements of credits
+         * @description For owners, admins and billing members: what the ledger holds of the organization's credits, oldest first.
+         */
+        get: operations["transfer_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Budgets
+         * @description With what is spent, held and left of the window that is open now.
+         */
+        get: operations["budget_list"];
+        put?: never;
+        /**
+         * Make a budget
+         * @description For owners, admins and billing members. It counts calls from now on; gateways follow within a second.
+         */
+        post: operations["budget_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One budget */
+        get: operations["budget_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a budget
+         * @description For owners, admins and billing members. Gateways follow within a second.
+         */
+        delete: operations["budget_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a budget
+         * @description For owners, admins and billing members. Gateways follow within a second; a lower amount holds from then on.
+         */
+        patch: operations["budget_update"];
         trace?: never;
     };
     "/api/v1/calls": {
@@ -1214,6 +1309,207 @@ export interface components {
              * @example 0.1.0
              */
             version: string;
+        };
+        /** @description Where words about money shall go. */
+        BillingIn: {
+            /**
+             * @description An e-mail address; null: to the owners.
+             * @example accounts@example.com
+             */
+            billing_email: string | null;
+        };
+        /** @description Where words about money go. */
+        BillingOut: {
+            /**
+             * @description In lower case; null: to the owners.
+             * @example accounts@example.com
+             */
+            billing_email?: string | null;
+        };
+        /** @description New settings; what is left out stays. Scope, window and what counts cannot change: make another budget. */
+        BudgetChangeIn: {
+            /** @description Other thresholds; those that this window passed already do not alert again. */
+            alerts?: number[] | null;
+            /**
+             * Format: int64
+             * @description Another amount in nano-USD (10⁻⁹ USD), from now on.
+             */
+            amount_nano_usd?: number | null;
+            /**
+             * @description Instead of `amount_nano_usd`: in USD as a decimal text.
+             * @example 250.00
+             */
+            amount_usd?: string | null;
+            enforcement?: ("hard" | "soft") | null;
+            /** @description For display, 1 to 200 characters. */
+            name?: string | null;
+            status?: ("active" | "disabled") | null;
+        };
+        /** @description A budget to make. Those of `sub_account` and `ephemeral` come with what they are about and cannot be made here. */
+        BudgetIn: {
+            /**
+             * @description Percents of the amount, 1 to 1000, at most 10. Default: 50, 80 and 100.
+             * @example [
+             *       50,
+             *       80,
+             *       100
+             *     ]
+             */
+            alerts?: number[] | null;
+            /**
+             * Format: int64
+             * @description How much fits one window, in nano-USD (10⁻⁹ USD). 0 refuses every call.
+             * @example 100000000000
+             */
+            amount_nano_usd?: number | null;
+            /**
+             * @description Instead of `amount_nano_usd`: in USD as a decimal text, at most nine decimals.
+             * @example 100.00
+             */
+            amount_usd?: string | null;
+            /** @description Default: `cost`. */
+            counts?: ("cost" | "charged") | null;
+            /** @description Default: `hard`. */
+            enforcement?: ("hard" | "soft") | null;
+            /**
+             * @description For display, 1 to 200 characters.
+             * @example Production
+             */
+            name: string;
+            /**
+             * @description What a budget is about.
+             * @enum {string}
+             */
+            scope: "organization" | "project" | "sub_account" | "member" | "api_key" | "ephemeral" | "tag" | "model" | "provider";
+            /**
+             * @description Id of the project, API key or member; the tag; id of the model or provider. Left out for the organization.
+             * @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            scope_value?: string | null;
+            /**
+             * @description IANA name of where windows begin. Default: UTC.
+             * @example Europe/Berlin
+             */
+            time_zone?: string | null;
+            /**
+             * @description How long a budget's windows are.
+             * @enum {string}
+             */
+            window: "hour" | "day" | "week" | "month" | "total";
+        };
+        /** @description A budget, and how its window stands. */
+        BudgetOut: {
+            /**
+             * @description Percents of the amount at which a `budget.threshold` event goes to webhooks, once in each window.
+             * @example [
+             *       50,
+             *       80,
+             *       100
+             *     ]
+             */
+            alerts: number[];
+            /**
+             * Format: int64
+             * @description How much fits one window, in nano-USD (10⁻⁹ USD).
+             * @example 100000000000
+             */
+            amount_nano_usd: number;
+            /**
+             * @description The same in USD.
+             * @example 100.000000000
+             */
+            amount_usd: string;
+            /**
+             * Format: int64
+             * @description Calls that count in this window.
+             */
+            calls: number;
+            /**
+             * @description What a call adds to a budget.
+             * @enum {string}
+             */
+            counts: "cost" | "charged";
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /**
+             * @description What becomes of a call that does not fit.
+             * @enum {string}
+             */
+            enforcement: "hard" | "soft";
+            /**
+             * Format: int64
+             * @description What gateways hold of it for calls under way and to come, in nano-USD.
+             */
+            held_nano_usd: number;
+            /** @example 1.000000000 */
+            held_usd: string;
+            /** @example bud_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /** @example Production */
+            name: string;
+            /**
+             * Format: int64
+             * @description What is left for others; never below zero, in nano-USD.
+             */
+            remaining_nano_usd: number;
+            /** @example 56.500000000 */
+            remaining_usd: string;
+            /**
+             * @description When the next window begins; null: never.
+             * @example 2026-12-01T00:00:00Z
+             */
+            resets_at?: string | null;
+            /**
+             * @description What a budget is about.
+             * @enum {string}
+             */
+            scope: "organization" | "project" | "sub_account" | "member" | "api_key" | "ephemeral" | "tag" | "model" | "provider";
+            /**
+             * @description Id or name of what it is about; of the organization its own id.
+             * @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            scope_value: string;
+            /**
+             * Format: int64
+             * @description What calls spent in this window, as far as they are posted, in nano-USD.
+             */
+            spent_nano_usd: number;
+            /** @example 42.500000000 */
+            spent_usd: string;
+            /**
+             * @description Whether a budget counts.
+             * @enum {string}
+             */
+            status: "active" | "disabled";
+            /**
+             * @description IANA name of where windows begin.
+             * @example UTC
+             */
+            time_zone: string;
+            /**
+             * @description When a setting last changed.
+             * @example 2026-11-20T12:34:56.789012Z
+             */
+            updated_at: string;
+            /**
+             * @description How long a budget's windows are.
+             * @enum {string}
+             */
+            window: "hour" | "day" | "week" | "month" | "total";
+            /**
+             * @description When this window began; null for `total`.
+             * @example 2026-11-01T00:00:00Z
+             */
+            window_started_at?: string | null;
+        };
+        /** @description A page of budgets. */
+        BudgetsOut: {
+            /** @description Oldest first. */
+            data: components["schemas"]["BudgetOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description Everything that is kept of a call. */
         CallDetailOut: components["schemas"]["CallOut"] & {
@@ -2532,6 +2828,52 @@ export interface components {
              */
             user_id: string;
         };
+        /** @description A movement of credits. */
+        TransferOut: {
+            /**
+             * Format: int64
+             * @description In nano-USD (10⁻⁹ USD), above zero.
+             */
+            amount_nano_usd: number;
+            /**
+             * @description In USD.
+             * @example 25.000000000
+             */
+            amount_usd: string;
+            /** @example 2026-11-20T12:34:56.789012Z */
+            at: string;
+            /**
+             * @description The account that it went to.
+             * @example credits:org_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            credit: string;
+            /**
+             * @description The account that it came from.
+             * @example system:promo
+             */
+            debit: string;
+            /**
+             * @description The ledger's id of it.
+             * @example tr_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            id: string;
+            /**
+             * @description Why, such as `grant`, `lease_grant`, `lease_return`, `usage` or `correction`.
+             * @example grant
+             */
+            kind: string;
+            /** @description In words. */
+            reason?: string | null;
+        };
+        /** @description A page of movements of credits. */
+        TransfersOut: {
+            /** @description Oldest first. */
+            data: components["schemas"]["TransferOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
+        };
         /** @description What was used. */
         UsageOut: {
             /**
@@ -2769,6 +3111,12 @@ export interface operations {
                 from?: string;
                 /** @description Earlier than this: RFC 3339 or a date. */
                 to?: string;
+                /**
+                 * @description A text that a line holds: part of an action, id, address, e-mail address, program or changed value. Upper and lower case
+                 *     are the same.
+                 * @example gpt-4o
+                 */
+                text?: string;
                 /** @description Lines on a page, 1 to 200. Default: 50. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -2807,6 +3155,10 @@ export interface operations {
                 from?: string;
                 /** @description Earlier than this: RFC 3339 or a date. */
                 to?: string;
+                /** @description A text that a line holds, as in the list. */
+                text?: string;
+                /** @description Which kind of file. Default: `csv`. */
+                format?: "csv" | "jsonl";
             };
             header?: never;
             path?: never;
@@ -2821,6 +3173,7 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             default: components["responses"]["Refused"];
@@ -3198,6 +3551,207 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthSessionOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    billing_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The address. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    billing_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BillingIn"];
+            };
+        };
+        responses: {
+            /** @description The address as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    transfer_list: {
+        parameters: {
+            query?: {
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of movements. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransfersOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    budget_list: {
+        parameters: {
+            query?: {
+                /** @description Of this kind only. Those of short-lived tokens are listed only when they are asked for. */
+                scope?: "organization" | "project" | "sub_account" | "member" | "api_key" | "ephemeral" | "tag" | "model" | "provider";
+                /** @description On this id or name only; needs `scope`. */
+                scope_value?: string;
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of budgets, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetsOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    budget_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetIn"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    budget_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `bud_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The budget. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    budget_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `bud_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    budget_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `bud_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetChangeIn"];
+            };
+        };
+        responses: {
+            /** @description The budget as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetOut"];
                 };
             };
             default: components["responses"]["Refused"];

@@ -13,6 +13,7 @@ const MAY = {
   "make keys": ["owner", "admin", "developer"],
   "change projects": ["owner", "admin"],
   "change provider keys": ["owner", "admin"],
+  "change budgets": ["owner", "admin", "billing"],
   "manage people": ["owner", "admin"],
   "read the audit log": ["owner", "admin"],
   "give away": ["owner"],

@@ -3,6 +3,7 @@ import {
   ChartNoAxesColumn,
   CreditCard,
   FolderCog,
+  Gauge,
   KeyRound,
   ListTree,
   MessageSquareText,
@@ -53,7 +54,10 @@ const GROUPS: Group[] = [
   {
     // What is paid, and what bounds it: credits, budgets.
     name: "Money",
-    entries: [{ to: "/dashboard/credits", name: "Credits", icon: CreditCard }],
+    entries: [
+      { to: "/dashboard/credits", name: "Credits", icon: CreditCard },
+      { to: "/dashboard/budgets", name: "Budgets", icon: Gauge },
+    ],
   },
   {
     // What calls run on and for: projects, providers, customers.

@@ -15,7 +15,7 @@ export const ROLE_NOTES: Record<Role, string> = {
   owner: "Everything: also makes and removes owners, and can give the organization away.",
   admin: "Changes projects, provider keys, members and invitations, and reads the audit log. Not owners.",
   developer: "Makes, changes and revokes API keys, and sees the rest.",
-  billing: "Sees usage, calls, credits and keys. Changes nothing.",
+  billing: "Sees usage, calls, credits and keys. Changes budgets.",
   viewer: "Sees usage, calls, credits and keys. Changes nothing.",
 };
 

@@ -95,8 +95,9 @@ export function playgroundSearch(raw: Raw): { model?: string } {
 export interface AuditSearch extends RangeSearch {
   actor?: string;
   action?: string;
+  text?: string;
 }
 
 export function auditSearch(raw: Raw): AuditSearch {
-  return { ...rangeSearch(raw), actor: text(raw.actor), action: text(raw.action) };
+  return { ...rangeSearch(raw), actor: text(raw.actor), action: text(raw.action), text: text(raw.text) };
 }

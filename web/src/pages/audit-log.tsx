@@ -7,12 +7,13 @@ import { take } from "@/api/errors";
 import { auditQuery, membersQuery, type AuditEvent } from "@/api/people";
 import { may, useSession } from "@/api/session";
 import { ACTIONS, actionName } from "@/lib/audit";
-import { download } from "@/lib/csv";
+import { downloadBlob } from "@/lib/csv";
 import { formatMoment } from "@/lib/dates";
 import type { AuditSearch } from "@/lib/search";
 import { useNow } from "@/lib/use-now";
 import { AuditDetail } from "@/parts/audit-detail";
 import { memberName } from "@/parts/member-dialogs";
+import { TextFilter } from "@/parts/text-filter";
 import { RangePicker, rangeOf } from "@/parts/range-picker";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
@@ -24,10 +25,12 @@ import { toast } from "@/ui/toast";
 
 const actorName = ({ email, id }: AuditEvent["actor"]) => email ?? id;
 
+const NONE = { actor: undefined, action: undefined, text: undefined };
+
 function Filters({ search, onChange }: { search: AuditSearch; onChange: (change: Partial<AuditSearch>) => void }) {
   const { data: members = [] } = useQuery(membersQuery);
   const chosen = (value: string) => (value === "" ? undefined : value);
-  const { actor, action } = search;
+  const { actor, action, text } = search;
   return (
     <div
       role="search"
@@ -66,8 +69,11 @@ function Filters({ search, onChange }: { search: AuditSearch; onChange: (change:
           </option>
         ))}
       </SelectField>
-      {(actor ?? action) !== undefined && (
-        <Button kind="quiet" className="md:w-auto!" onClick={() => onChange({ actor: undefined, action: undefined })}>
+      <div className="max-md:col-span-2">
+        <TextFilter label="Search" value={text ?? ""} onChange={(found) => onChange({ text: found })} />
+      </div>
+      {(actor ?? action ?? text) !== undefined && (
+        <Button kind="quiet" className="md:w-auto!" onClick={() => onChange(NONE)}>
           Clear filters
         </Button>
       )}
@@ -129,6 +135,7 @@ function Log() {
   const query = {
     actor: search.actor,
     action: search.action,
+    text: search.text,
     from,
     // Only an own range has an end: new lines must show up.
     to: search.to === undefined ? undefined : end,
@@ -137,8 +144,12 @@ function Log() {
   const [open, setOpen] = useState<AuditEvent | null>(null);
   const columns = useMemo(() => columnsOf(setOpen), []);
   const file = useMutation({
-    mutationFn: () => take(api.GET("/api/v1/audit/export", { params: { query }, parseAs: "text" })),
-    onSuccess: (text) => download("audit-log.csv", text),
+    mutationFn: async (format: "csv" | "jsonl") => {
+      const file = await take(
+        api.GET("/api/v1/audit/export", { params: { query: { ...query, format } }, parseAs: "blob" }),
+      );
+      downloadBlob(`audit-log.${format}`, file);
+    },
     onError: (error) => toast(error.message, "bad"),
   });
   return (
@@ -148,8 +159,11 @@ function Log() {
       actions={
         <>
           <RangePicker search={search} fallback="30d" onChange={set} />
-          <Button busy={file.isPending} onClick={() => file.mutate()}>
+          <Button busy={file.isPending} onClick={() => file.mutate("csv")}>
             {!file.isPending && <Download aria-hidden />} CSV
+          </Button>
+          <Button busy={file.isPending} onClick={() => file.mutate("jsonl")}>
+            {!file.isPending && <Download aria-hidden />} JSON Lines
           </Button>
         </>
       }
@@ -159,9 +173,10 @@ function Log() {
         <Loaded query={log}>
           {({ pages }) => {
             const rows = pages.flatMap((page) => page.data);
-            if (rows.length === 0 && (search.actor ?? search.action) !== undefined)
-              return <NoMatch onClear={() => set({ actor: undefined, action: undefined })} />;
-            if (rows.length === 0) {
+            // A search goes through a part of the log at a time, and may find something further back.
+            if (rows.length === 0 && !log.hasNextPage && (search.actor ?? search.action ?? search.text) !== undefined)
+              return <NoMatch onClear={() => set(NONE)} />;
+            if (rows.length === 0 && !log.hasNextPage) {
               return (
                 <Empty icon={ScrollText} title="Nothing changed in this time">
                   Every change of keys, members, projects and credits gets a line here.
@@ -174,7 +189,7 @@ function Log() {
                 {log.hasNextPage && (
                   <div className="border-t border-line p-3 text-center">
                     <Button kind="quiet" busy={log.isFetchingNextPage} onClick={() => void log.fetchNextPage()}>
-                      Load more
+                      {search.text === undefined ? "Load more" : "Search further back"}
                     </Button>
                   </div>
                 )}

@@ -1,8 +1,8 @@
-import { useEffect, useState } from "react";
 import type { ApiKey } from "@/api/queries";
 import type { CallsSearch } from "@/lib/search";
 import { Button } from "@/ui/button";
-import { SelectField, TextField } from "@/ui/field";
+import { SelectField } from "@/ui/field";
+import { TextFilter } from "./text-filter";
 
 const FILTERS = ["model", "provider", "api_key_id", "project_id", "used_mode", "status", "cache"] as const;
 
@@ -11,38 +11,6 @@ export function filtered(search: CallsSearch): boolean {
 }
 
 const NONE: CallsSearch = Object.fromEntries(FILTERS.map((filter) => [filter, undefined]));
-
-/** A text filter that waits for the end of the typing. */
-function TextFilter({
-  label,
-  value,
-  onChange,
-}: {
-  label: string;
-  value: string;
-  onChange: (value: string | undefined) => void;
-}) {
-  const [typed, setTyped] = useState(value);
-  const [known, setKnown] = useState(value);
-  if (known !== value) {
-    setKnown(value);
-    setTyped(value);
-  }
-  useEffect(() => {
-    if (typed === value) return;
-    const timer = setTimeout(() => onChange(typed.trim() === "" ? undefined : typed.trim()), 400);
-    return () => clearTimeout(timer);
-  }, [typed, value, onChange]);
-  return (
-    <TextField
-      bare
-      label={label}
-      placeholder={label}
-      value={typed}
-      onChange={(event) => setTyped(event.target.value)}
-    />
-  );
-}
 
 interface Props {
   search: CallsSearch;

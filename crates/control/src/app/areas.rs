@@ -14,6 +14,8 @@ pub enum Area {
     Credits,
     /// `/api/v1/billing`.
     Billing,
+    /// `/api/v1/budgets`.
+    Budgets,
     /// `/api/v1/api-keys`.
     ApiKeys,
     /// `/api/v1/provider-keys`.
@@ -40,6 +42,7 @@ pub(crate) const SEGMENTS: &[(&str, Area)] = &[
     ("calls", Area::Calls),
     ("credits", Area::Credits),
     ("billing", Area::Billing),
+    ("budgets", Area::Budgets),
     ("api-keys", Area::ApiKeys),
     ("provider-keys", Area::ProviderKeys),
     ("projects", Area::Projects),

@@ -227,6 +227,10 @@ impl Management {
 #[derive(Debug, Clone)]
 pub struct Developer(Management);
 
+/// May also say what may be spent: [`Right::Pay`].
+#[derive(Debug, Clone)]
+pub struct Payer(Management);
+
 /// May also change how the organization works: [`Right::Administer`].
 #[derive(Debug, Clone)]
 pub struct Admin(Management);
@@ -261,6 +265,7 @@ macro_rules! narrower {
 
 narrower! {
     Developer, |caller| Right::Develop.is_of(caller.role), Right::Develop.line().needs;
+    Payer, |caller| Right::Pay.is_of(caller.role), Right::Pay.line().needs;
     Admin, |caller| Right::Administer.is_of(caller.role), Right::Administer.line().needs;
     Owner, |caller| Right::Own.is_of(caller.role), Right::Own.line().needs;
     Operator, |caller| caller.is_operator, "this needs an operator of this instance";

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod auth;
 pub mod billing;
 pub mod bootstrap;
+pub mod budgets;
 pub mod caller;
 pub mod calls;
 pub mod credits;

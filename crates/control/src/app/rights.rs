@@ -9,6 +9,8 @@ pub enum Right {
     Look,
     /// Keys that call `/v1`.
     Develop,
+    /// What may be spent.
+    Pay,
     /// How the organization works, and who is in it.
     Administer,
     /// Whose the organization is.
@@ -47,6 +49,13 @@ pub const TABLE: &[Line] = &[
         what: "make, change, rotate and revoke API keys",
     },
     Line {
+        right: Right::Pay,
+        name: "pay",
+        roles: &[Role::Owner, Role::Admin, Role::Billing],
+        needs: "this needs an owner, admin or billing member of the organization",
+        what: "make, change and delete budgets; see each movement of credits; say where words about money go",
+    },
+    Line {
         right: Right::Administer,
         name: "administer",
         roles: &[Role::Owner, Role::Admin],
@@ -68,8 +77,9 @@ impl Right {
         match self {
             Self::Look => &TABLE[0],
             Self::Develop => &TABLE[1],
-            Self::Administer => &TABLE[2],
-            Self::Own => &TABLE[3],
+            Self::Pay => &TABLE[2],
+            Self::Administer => &TABLE[3],
+            Self::Own => &TABLE[4],
         }
     }
 
@@ -84,10 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_right_has_its_own_line_and_narrows_the_one_before() {
-        for (at, line) in TABLE.iter().enumerate() {
+    fn each_right_has_its_own_line_and_whoever_administers_has_all_but_ownership() {
+        let within = |right: Right, other: Right| right.line().roles.iter().all(|role| other.is_of(*role));
+        for line in TABLE {
             assert_eq!(line.right.line().name, line.name);
-            assert!(at == 0 || line.roles.iter().all(|role| TABLE[at - 1].roles.contains(role)), "{}", line.name);
+            assert!(within(line.right, Right::Look), "{}", line.name);
+            assert!(line.right == Right::Own || within(Right::Administer, line.right), "{}", line.name);
         }
+        assert!(within(Right::Own, Right::Administer));
     }
 }

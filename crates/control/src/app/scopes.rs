@@ -97,6 +97,7 @@ pub(crate) const fn need(area: Area, access: Access) -> Need {
         (Area::Usage | Area::Calls | Area::Audit, Access::Write) => Need::Nothing,
         (Area::Billing, _) => Need::Right(Right::Pay),
         (Area::ApiKeys, Access::Write) => Need::Right(Right::Develop),
+        (Area::Budgets, Access::Write) => Need::Right(Right::Pay),
         (Area::Invites | Area::ManagementKeys | Area::Audit, Access::Read)
         | (
             Area::ProviderKeys | Area::Projects | Area::Organization | Area::Members | Area::Invites | Area::ManagementKeys,

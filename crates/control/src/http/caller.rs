@@ -13,7 +13,7 @@ use domain::{Code, Fault, OrganizationId};
 use crate::app::Control;
 use crate::app::ask::not_found;
 use crate::app::auth::Visitor;
-use crate::app::caller::{Admin, Developer, LoggedIn, Management, Operator, Owner};
+use crate::app::caller::{Admin, Developer, LoggedIn, Management, Operator, Owner, Payer};
 use crate::app::scopes::Access;
 use crate::app::sessions::ORGANIZATION_HEADER;
 use crate::http::cookie;
@@ -119,7 +119,7 @@ macro_rules! narrower {
     )*};
 }
 
-narrower! { Developer Admin Owner Operator }
+narrower! { Developer Payer Admin Owner Operator }
 
 fn presented<'a>(parts: &'a Parts, control: &Control) -> Result<Presented<'a>, Fault> {
     if parts.headers.contains_key(AUTHORIZATION) {

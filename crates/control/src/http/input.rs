@@ -12,7 +12,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use domain::ids::InviteId;
-use domain::{ApiKeyId, Code, Fault, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId};
+use domain::{
+    ApiKeyId, BudgetId, Code, Fault, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId,
+};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -184,6 +186,11 @@ pub(super) trait Named: FromStr {
 
 impl Named for ApiKeyId {
     const WHAT: &'static str = "API key";
+    const BEGINS: &'static str = Self::PREFIX;
+}
+
+impl Named for BudgetId {
+    const WHAT: &'static str = "budget";
     const BEGINS: &'static str = Self::PREFIX;
 }
 

@@ -4,6 +4,7 @@ mod account;
 mod audit;
 mod auth;
 mod billing;
+mod budgets;
 mod call_out;
 pub(crate) mod caller;
 mod calls;
@@ -96,6 +97,8 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(provider_keys::provider_key_list, provider_keys::provider_key_create))
         .routes(routes!(provider_keys::provider_key_update, provider_keys::provider_key_delete))
         .routes(routes!(provider_keys::provider_key_test))
+        .routes(routes!(budgets::budget_list, budgets::budget_create))
+        .routes(routes!(budgets::budget_get, budgets::budget_update, budgets::budget_delete))
         .routes(routes!(projects::project_list))
         .routes(routes!(projects::project_get, projects::project_update))
         .routes(routes!(organizations::organization_list, organizations::organization_create))

@@ -51,6 +51,7 @@ const REFUSED: &str = "Refused";
         (name = "Calls", description = "What happened, call by call."),
         (name = "Credits", description = "What the organization can spend."),
         (name = "Billing", description = "Money, for those who look after it."),
+        (name = "Budgets", description = "How much may be spent in each window, and what is left of it."),
         (name = "API keys", description = "Keys that call `/v1`."),
         (name = "Management keys", description = "Keys that drive this API without a session."),
         (name = "Provider keys", description = "Own keys at providers, sealed when they are saved."),

@@ -85,6 +85,14 @@ async fn keys_walk(walk: &mut Walk) {
     walk.step("DELETE", "/api/v1/api-keys/{id}", &text(&next["id"]), None, 200, Some("api_key.revoked")).await;
 }
 
+async fn budgets_walk(walk: &mut Walk) {
+    let (budgets, one) = ("/api/v1/budgets", "/api/v1/budgets/{id}");
+    let new = json!({"name": "b", "scope": "organization", "window": "month", "amount_usd": "5"});
+    let id = text(&walk.step("POST", budgets, "", Some(new), 201, Some("budget.created")).await["id"]);
+    walk.step("PATCH", one, &id, Some(json!({"status": "disabled"})), 200, Some("budget.changed")).await;
+    walk.step("DELETE", one, &id, None, 204, Some("budget.deleted")).await;
+}
+
 async fn provider_keys_walk(walk: &mut Walk) {
     let (keys, one) = ("/api/v1/provider-keys", "/api/v1/provider-keys/{id}");
     let new = json!({"provider": "openai", "name": "main", "key": CANARY});
@@ -181,6 +189,7 @@ async fn letters_walk(walk: &mut Walk) {
 async fn every_route_that_changes_something_leaves_one_line_without_a_secret() {
     let mut walk = Walk::begin().await;
     keys_walk(&mut walk).await;
+    budgets_walk(&mut walk).await;
     provider_keys_walk(&mut walk).await;
     let keys = "/api/v1/management-keys";
     let made = walk.step("POST", keys, "", Some(json!({"name": "k"})), 201, Some("management_key.created")).await;

@@ -25,6 +25,8 @@ enum Needs {
     Member,
     /// An owner, admin or developer.
     Developer,
+    /// An owner, admin or billing member.
+    Payer,
     /// An owner or admin.
     Admin,
     /// An owner.
@@ -37,6 +39,7 @@ enum Needs {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Thing {
     ApiKey,
+    Budget,
     Call,
     Invite,
     ManagementKey,
@@ -83,6 +86,18 @@ const LINES: &[Line] = &[
     ("PATCH", "/api/v1/api-keys/{id}", Needs::Developer, Thing::ApiKey, Some(|_| json!({"rpm": 5})), 200),
     ("DELETE", "/api/v1/api-keys/{id}", Needs::Developer, Thing::ApiKey, None, 200),
     ("POST", "/api/v1/api-keys/{id}/rotate", Needs::Developer, Thing::ApiKey, Some(|_| json!({"grace_seconds": 60})), 201),
+    ("GET", "/api/v1/budgets", Needs::Member, Thing::Nothing, None, 200),
+    (
+        "POST",
+        "/api/v1/budgets",
+        Needs::Payer,
+        Thing::Nothing,
+        Some(|n| json!({"name": "b", "scope": "tag", "scope_value": format!("t{n}"), "window": "day", "amount_usd": "1"})),
+        201,
+    ),
+    ("GET", "/api/v1/budgets/{id}", Needs::Member, Thing::Budget, None, 200),
+    ("PATCH", "/api/v1/budgets/{id}", Needs::Payer, Thing::Budget, Some(|_| json!({"amount_nano_usd": 5})), 200),
+    ("DELETE", "/api/v1/budgets/{id}", Needs::Payer, Thing::Budget, None, 204),
     ("GET", "/api/v1/provider-keys", Needs::Member, Thing::Nothing, None, 200),
     (
         "POST",
@@ -181,6 +196,7 @@ fn wanted(&(_, path, needs, thing, _, let_in): &Line, caller: Caller, whose: Who
     let (may, names) = match needs {
         Needs::Nobody | Needs::Person | Needs::Member => (true, ""),
         Needs::Developer => (matches!(role, Role::Owner | Role::Admin | Role::Developer), "an owner, admin or developer"),
+        Needs::Payer => (matches!(role, Role::Owner | Role::Admin | Role::Billing), "an owner, admin or billing member"),
         Needs::Admin => (matches!(role, Role::Owner | Role::Admin), "an owner or admin"),
         Needs::Owner => (role == Role::Owner, "an owner"),
         Needs::Operator => (caller == Caller::Operator, "an operator"),
@@ -366,6 +382,7 @@ fn routes_table() -> String {
             Needs::Person => "a session",
             Needs::Member => "look",
             Needs::Developer => "develop",
+            Needs::Payer => "pay",
             Needs::Admin => "administer",
             Needs::Owner => "own",
             Needs::Operator => "an operator of the instance",
@@ -401,6 +418,7 @@ fn what_scopes_ask_for_is_what_routes_ask_for() {
             Needs::Operator => asked == Need::Operator,
             Needs::Member => asked == Need::Right(Right::Look),
             Needs::Developer => asked == Need::Right(Right::Develop),
+            Needs::Payer => asked == Need::Right(Right::Pay),
             Needs::Admin | Needs::Owner => asked == Need::Right(Right::Administer),
             Needs::Nobody | Needs::Person => false,
         };

@@ -6,6 +6,7 @@ mod auth;
 mod bodies;
 mod bootstrap;
 mod browser;
+mod budgets;
 mod calls;
 mod credits;
 mod invites;

@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use domain::ids::{InviteId, MailId};
 use domain::key::{self, KeyKind};
-use domain::{ApiKeyId, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId};
+use domain::{
+    ApiKeyId, BudgetId, ManagementKeyId, NanoUsd, OrganizationId, Period, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros,
+    UserId,
+};
 use parking_lot::Mutex;
 use seal::MasterKey;
 use store::{
-    DataKeyRow, NewApiKey, NewInvite, NewMail, NewManagementKey, NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept,
+    BudgetCounts, BudgetScope, BudgetScopeKind, DataKeyRow, Enforcement, NewApiKey, NewBudget, NewInvite, NewMail, NewManagementKey,
+    NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept,
 };
 use uuid::Uuid;
 
@@ -285,6 +289,7 @@ impl Cast {
             Thing::Project => ProjectId::from_uuid(id).to_string(),
             Thing::Call => RequestId::from_uuid(id).to_string(),
             Thing::ApiKey => ApiKeyId::from_uuid(id).to_string(),
+            Thing::Budget => BudgetId::from_uuid(id).to_string(),
             Thing::ProviderKey => ProviderKeyId::from_uuid(id).to_string(),
             Thing::Invite => InviteId::from_uuid(id).to_string(),
             Thing::ManagementKey => ManagementKeyId::from_uuid(id).to_string(),
@@ -299,6 +304,7 @@ impl Cast {
             Thing::Project => tenant.project.to_string(),
             Thing::Call => self.call(tenant).await.to_string(),
             Thing::ApiKey => self.api_key(tenant).await.to_string(),
+            Thing::Budget => self.budget(tenant).await.to_string(),
             Thing::ProviderKey => self.provider_key(tenant).await.to_string(),
             Thing::Invite => self.invite(tenant).await.to_string(),
             Thing::ManagementKey => self.management_key(tenant).await.to_string(),
@@ -325,6 +331,22 @@ impl Cast {
         };
         store::api_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
         key.id
+    }
+
+    async fn budget(&self, tenant: &Tenant) -> BudgetId {
+        let budget = NewBudget {
+            id: BudgetId::from_uuid(self.uuid()),
+            name: "b".to_owned(),
+            scope: BudgetScope { kind: BudgetScopeKind::Tag, value: format!("tag {}", self.next()) },
+            amount: NanoUsd(1_000),
+            period: Period::Day,
+            time_zone: "UTC".to_owned(),
+            enforcement: Enforcement::Hard,
+            counts: BudgetCounts::Cost,
+            alerts: vec![50],
+        };
+        store::budget_create(&self.world.db, &tenant.scope(), &budget, &author(DAY)).await.unwrap();
+        budget.id
     }
 
     async fn invite(&self, tenant: &Tenant) -> InviteId {
@@ -396,6 +418,7 @@ impl Cast {
                 return id;
             }
             Thing::ApiKey => "api_key",
+            Thing::Budget => "budget",
             Thing::ProviderKey => "provider_key",
             Thing::Invite => "invite",
             Thing::ManagementKey => "management_key",
