@@ -71,7 +71,7 @@ pub async fn the_log_is_filtered_and_paged(db: Db) {
     let (from, to) = (Some(NOW.plus_seconds(3)), Some(NOW.plus_seconds(5)));
     assert_eq!(ask(AuditFilter { from, to, ..AuditFilter::default() }).await, 2);
     for (text, count) in
-        [("API_KEY.created", 4), ("ada@EXAMPLE", 5), ("192.0.2.1", 5), (&key(3).to_string(), 1), ("%", 0), ("_", 5), ("\\", 0)]
+        [("API_KEY.created", 4), ("ada@EXAMPLE", 5), ("192.0.2.1", 4), (&key(3).to_string(), 1), ("%", 0), ("_", 5), ("\\", 0)]
     {
         let filter = AuditFilter { text: Some(text.to_owned()), ..AuditFilter::default() };
         assert_eq!(ask(filter.clone()).await, count, "{text}");
