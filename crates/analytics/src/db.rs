@@ -54,6 +54,8 @@ impl Analytics {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(ACQUIRE_TIMEOUT)
             .pragma("cache_size", CACHE_KIB)
+            // What is deleted is overwritten.
+            .pragma("secure_delete", "ON")
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .foreign_keys(true);
         let write = pool(1).connect_with(options.clone()).await.act("open the analytics database")?;
@@ -81,6 +83,14 @@ impl Analytics {
     /// Says whether the database answers.
     pub async fn ping(&self) -> Result<(), AnalyticsError> {
         sqlx::query("SELECT 1").execute(self.read()).await.act("ping the analytics database")?;
+        Ok(())
+    }
+
+    /// Lets the file forget what was overwritten: its write-ahead file is copied back and emptied. Where a reader keeps that from
+    /// happening now, the next one does it.
+    pub async fn settle(&self) -> Result<(), AnalyticsError> {
+        let Backend::Sqlite { write, .. } = &self.backend;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(write).await.act("empty the write-ahead file")?;
         Ok(())
     }
 

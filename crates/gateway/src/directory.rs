@@ -108,10 +108,13 @@ impl Caller {
                 "this API key is past its expiry date; create another one in the dashboard under API keys",
             ));
         }
-        if self.organization_status == OrganizationStatus::Suspended {
-            return Err(Fault::new(Code::PermissionDenied, "this organization is suspended; its owner finds the reason in the dashboard"));
-        }
-        Ok(())
+        let say = match self.organization_status {
+            OrganizationStatus::Active => return Ok(()),
+            OrganizationStatus::Suspended => "this organization is suspended; its owner finds the reason in the dashboard",
+            OrganizationStatus::Deleting => "this organization is being deleted; its owners can take that back in the dashboard",
+            OrganizationStatus::Deleted => "this organization was deleted",
+        };
+        Err(Fault::new(Code::PermissionDenied, say))
     }
 }
 

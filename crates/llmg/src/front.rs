@@ -46,6 +46,7 @@ pub(crate) fn control_settings(
         smtp,
         outbox: Some(config.data_dir.join("outbox")),
         plain_providers: config.private_upstreams_allowed(),
+        deletion_grace_days: u32::try_from(config.organization_deletion_grace_days).unwrap_or(u32::MAX),
         requests_per_minute: u32::try_from(config.api_requests_per_minute).unwrap_or(u32::MAX),
     })
 }

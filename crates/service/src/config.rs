@@ -132,6 +132,9 @@ pub struct Config {
     /// Requests to `/api` that a key or a session may make in a minute.
     #[serde(deserialize_with = "whole::<_, 1, 1_000_000>")]
     pub api_requests_per_minute: u64,
+    /// Days until an organization whose owner asked to delete it is erased.
+    #[serde(deserialize_with = "whole::<_, 1, 365>")]
+    pub organization_deletion_grace_days: u64,
     /// Milliseconds to connect to a provider.
     #[serde(deserialize_with = "whole::<_, 1, 600_000>")]
     pub upstream_connect_timeout_ms: u64,

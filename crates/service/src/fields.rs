@@ -71,6 +71,11 @@ pub const FIELDS: &[Field] = &[
         "3000",
         "requests to `/api` that a key or a session may make in a minute before 429 `rate_limit_exceeded`, and an address ten times as many; 1 to 1000000",
     ),
+    field(
+        "organization_deletion_grace_days",
+        "30",
+        "days until an organization whose owner asked to delete it is erased, and in which its owners can take that back; 1 to 365",
+    ),
     field("upstream_connect_timeout_ms", "5000", "milliseconds, 1 to 600000"),
     field("upstream_first_byte_timeout_ms", "600000", "milliseconds until the provider's first byte, 1 to 3600000"),
     field("upstream_idle_timeout_ms", "120000", "milliseconds between two chunks of a provider's stream, 1 to 3600000"),

@@ -137,7 +137,7 @@ macro_rules! list_by {
     ($condition:literal) => {
         concat!(
             "SELECT a.number, a.at_us, a.actor_kind, a.actor_id, a.action, a.subject_kind, a.subject_id, a.before_json, a.after_json, \
-             a.address, a.user_agent, p.email FROM audit_event a LEFT JOIN person p ON a.actor_kind = 'person' AND p.id = a.actor_id \
+             a.address, a.user_agent, p.email FROM audit_event a LEFT JOIN person p ON a.actor_kind = 'person' AND p.id = a.actor_id AND p.deleted_at_us IS NULL \
              WHERE a.organization_id = $1 AND a.number < $2 AND ($3 = '' OR a.actor_id = $3) AND ($4 = '' OR a.action = $4) \
              AND ($5 = '' OR a.subject_kind = $5) AND ($6 = '' OR a.subject_id = $6) AND a.at_us >= $7 AND a.at_us < $8 AND a.number >= $10 AND ($11 = '' OR LOWER(a.action || ' ' || \
              a.actor_kind || ' ' || a.actor_id || ' ' || COALESCE(p.email, '') || ' ' || a.subject_kind || ' ' || a.subject_id || ' ' || \

@@ -64,8 +64,9 @@ enum Backend {
 
 /// `synchronous = FULL`: a commit waits for the disk. With NORMAL a power cut may take the last commits back, and a
 /// grant that a gateway already spends would be granted a second time. Commits are few (grants and batches, not calls).
+/// `secure_delete`: what is deleted is overwritten.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;";
+     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;";
 
 /// No statement and no wait for a lock outlives its caller's patience, and a transaction that was forgotten ends.
 const POSTGRES_SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
@@ -120,6 +121,15 @@ impl Db {
     /// Says whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(self.read()).await.act("ping the database")?;
+        Ok(())
+    }
+
+    /// Lets the embedded file forget what was overwritten: its write-ahead file is copied back and emptied. Where a reader keeps that
+    /// from happening now, the next one does it.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        if let Backend::Sqlite { write, .. } = &self.backend {
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(write).await.act("empty the write-ahead file")?;
+        }
         Ok(())
     }
 

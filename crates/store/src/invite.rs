@@ -168,7 +168,8 @@ pub(crate) async fn invites_accept(tx: &mut Tx, invite: InviteId, person: UserId
     let rows = sqlx::query(
         "SELECT i.id, i.organization_id, i.email, i.role, i.status, i.invited_by, i.created_at_us, i.expires_at_us FROM invite i \
          JOIN person p ON p.email = i.email JOIN member m ON m.organization_id = i.organization_id AND m.person_id = i.invited_by \
-         JOIN person b ON b.id = i.invited_by AND b.disabled_at_us IS NULL AND (m.role = 'owner' OR (m.role = 'admin' AND i.role <> 'owner')) WHERE p.id = $1 AND i.status = 'pending' AND i.expires_at_us > $2 ORDER BY i.id",
+         JOIN person b ON b.id = i.invited_by AND b.disabled_at_us IS NULL \
+         JOIN organization o ON o.id = i.organization_id AND o.status NOT IN ('deleting', 'deleted') AND (m.role = 'owner' OR (m.role = 'admin' AND i.role <> 'owner')) WHERE p.id = $1 AND i.status = 'pending' AND i.expires_at_us > $2 ORDER BY i.id",
     )
     .bind(person.to_string())
     .bind(author.at.0)

@@ -16,6 +16,7 @@
 //! The SQL keeps to what SQLite and PostgreSQL share (see [`Db`]); a second backend adds a folder of migrations and an
 //! arm of one enum.
 
+mod account;
 mod api_key;
 mod api_key_change;
 mod audit;
@@ -26,6 +27,7 @@ mod caller;
 mod change;
 mod data_key;
 mod db;
+mod deletion;
 mod error;
 mod idempotency;
 mod invite;
@@ -47,11 +49,13 @@ mod provider_key;
 mod provider_key_health;
 mod provider_key_read;
 mod provider_options;
+mod purge;
 mod row;
 mod session;
 mod sign_up;
 mod words;
 
+pub use account::{AccountDelete, account_delete};
 pub use api_key::{
     ApiKeyRow, ImportOutcome, KeyPage, NewApiKey, api_key_create, api_key_get, api_key_import, api_key_list, api_key_list_of,
     api_key_revoke, api_key_used,
@@ -68,6 +72,7 @@ pub use caller::{CallerRow, caller_by_key_hash};
 pub use change::{ChangeRow, changes_after, revision_latest};
 pub use data_key::{DataKeyRow, data_key_create, data_key_get};
 pub use db::{Db, OpenOptions};
+pub use deletion::{DeletionBegin, DeletionRow, deletion_begin, deletion_cancel, deletion_claim, deletion_get, deletions_list};
 pub use error::StoreError;
 pub use idempotency::{IdempotencyKey, IdempotencyRow, NewIdempotency, idempotency_answer, idempotency_begin, idempotency_forget};
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
@@ -89,7 +94,7 @@ pub use management_key::{
 };
 pub use member::{
     MemberChange, MemberPersonRow, MemberRemove, NewOrganization, member_list, member_person_get, member_remove, member_role_set,
-    organization_create, ownership_transfer, session_switch,
+    organization_create, owner_emails, ownership_transfer, session_switch,
 };
 pub use member_project::{Limits, member_limit, member_limit_set, member_limits};
 pub use organization::{OrganizationRow, organization_get, organization_rename};
@@ -108,6 +113,7 @@ pub use provider_key::{
 pub use provider_key_health::{KeyOutcome, ProviderKeyUse, provider_key_spent, provider_keys_used};
 pub use provider_key_read::{ProviderKeyPlace, provider_key_get, provider_key_list, provider_keys_sealed};
 pub use provider_options::{ProviderKeySettings, ProviderOptions, ProviderSecret, ServiceAccount, SpendCap};
+pub use purge::{purge_close, purge_finish, purge_part};
 pub use session::{
     NewSession, SessionCallerRow, SessionEnd, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list,
     session_revoke, session_used, sessions_revoke,

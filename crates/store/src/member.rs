@@ -86,6 +86,18 @@ pub async fn member_list(db: &Db, scope: &OrgScope, page: Page<Moment<UserId>>) 
     rows.iter().map(member_person_row).collect()
 }
 
+/// Where letters to all owners of the scope go.
+pub async fn owner_emails(db: &Db, scope: &OrgScope) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar(
+        "SELECT p.email FROM member m JOIN person p ON p.id = m.person_id WHERE m.organization_id = $1 AND m.role = 'owner' \
+         AND p.disabled_at_us IS NULL ORDER BY m.created_at_us, m.person_id",
+    )
+    .bind(scope.organization().to_string())
+    .fetch_all(db.read())
+    .await
+    .act("read the owners' addresses")
+}
+
 /// One member of the scope.
 pub async fn member_person_get(db: &Db, scope: &OrgScope, person: UserId) -> Result<MemberPersonRow, StoreError> {
     let row = sqlx::query(

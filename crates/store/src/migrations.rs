@@ -21,6 +21,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (22, "provider_key_options", include_str!("../../../migrations/sqlite/0022_provider_key_options.sql")),
     (24, "billing_email", include_str!("../../../migrations/sqlite/0024_billing_email.sql")),
     (25, "list_indexes", include_str!("../../../migrations/sqlite/0025_list_indexes.sql")),
+    (26, "lifecycle", include_str!("../../../migrations/sqlite/0026_lifecycle.sql")),
 ];
 
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -39,6 +40,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (22, "provider_key_options", include_str!("../../../migrations/postgres/0022_provider_key_options.sql")),
     (24, "billing_email", include_str!("../../../migrations/postgres/0024_billing_email.sql")),
     (25, "list_indexes", include_str!("../../../migrations/postgres/0025_list_indexes.sql")),
+    (26, "lifecycle", include_str!("../../../migrations/postgres/0026_lifecycle.sql")),
 ];
 
 /// All steps for SQLite.

@@ -60,7 +60,7 @@ pub async fn people_list(db: &Db, search: Option<&str>, page: Page<UserId>) -> R
         "SELECT p.id, p.email, p.name, p.is_operator, p.email_verified_at_us, p.disabled_at_us, p.created_at_us, \
          (SELECT COUNT(*) FROM member m WHERE m.person_id = p.id) AS organizations, \
          (SELECT MAX(s.last_used_at_us) FROM session s WHERE s.person_id = p.id) AS used_at_us \
-         FROM person p WHERE ($1 = '' OR p.id < $1) AND p.email LIKE $2 ESCAPE '\\' ORDER BY p.id DESC LIMIT $3",
+         FROM person p WHERE p.deleted_at_us IS NULL AND ($1 = '' OR p.id < $1) AND p.email LIKE $2 ESCAPE '\\' ORDER BY p.id DESC LIMIT $3",
     )
     .bind(page.after.map(|id| id.to_string()).unwrap_or_default())
     .bind(search.map_or_else(|| "%".to_owned(), |text| format!("%{}%", like(&email_stored(text)))))
@@ -76,7 +76,7 @@ pub async fn people_get(db: &Db, id: UserId) -> Result<PeopleRow, StoreError> {
     let row = sqlx::query(
         "SELECT p.id, p.email, p.name, p.is_operator, p.email_verified_at_us, p.disabled_at_us, p.created_at_us, \
          (SELECT COUNT(*) FROM member m WHERE m.person_id = p.id) AS organizations, \
-         (SELECT MAX(s.last_used_at_us) FROM session s WHERE s.person_id = p.id) AS used_at_us FROM person p WHERE p.id = $1",
+         (SELECT MAX(s.last_used_at_us) FROM session s WHERE s.person_id = p.id) AS used_at_us FROM person p WHERE p.id = $1 AND p.deleted_at_us IS NULL",
     )
     .bind(id.to_string())
     .fetch_optional(db.read())
@@ -95,7 +95,7 @@ pub async fn people_update(
     author: &Author,
 ) -> Result<PeopleChange, StoreError> {
     let mut tx = db.begin_write().await?;
-    let row = sqlx::query("SELECT is_operator, disabled_at_us FROM person WHERE id = $1")
+    let row = sqlx::query("SELECT is_operator, disabled_at_us FROM person WHERE id = $1 AND deleted_at_us IS NULL")
         .bind(id.to_string())
         .fetch_optional(&mut *tx)
         .await

@@ -40,6 +40,8 @@ pub struct MembershipRow {
     pub organization: OrganizationId,
     /// Its name.
     pub name: String,
+    /// Whether it is active.
+    pub status: OrganizationStatus,
     /// What the person may do there.
     pub role: Role,
     /// Since when.
@@ -91,7 +93,7 @@ pub async fn operator_first(db: &Db) -> Result<Option<PersonRow>, StoreError> {
 /// The organizations of a person, oldest membership first. This is where a session's scope is proven.
 pub async fn memberships_of(db: &Db, person: UserId) -> Result<Vec<MembershipRow>, StoreError> {
     let rows = sqlx::query(
-        "SELECT m.organization_id, o.name, m.role, m.created_at_us FROM member m JOIN organization o ON o.id = m.organization_id \
+        "SELECT m.organization_id, o.name, o.status, m.role, m.created_at_us FROM member m JOIN organization o ON o.id = m.organization_id \
          WHERE m.person_id = $1 ORDER BY m.created_at_us, m.organization_id",
     )
     .bind(person.to_string())
@@ -224,6 +226,7 @@ fn membership_row(row: &AnyRow) -> Result<MembershipRow, StoreError> {
     Ok(MembershipRow {
         organization: columns.id("organization_id")?,
         name: columns.text("name")?,
+        status: columns.word("status", OrganizationStatus::parse)?,
         role: columns.word("role", Role::parse)?,
         joined_at: columns.time("created_at_us")?,
     })

@@ -76,6 +76,10 @@ words! {
         Active => "active",
         /// An operator stopped it.
         Suspended => "suspended",
+        /// An owner asked to delete it, and can take that back.
+        Deleting => "deleting",
+        /// Nothing is left of it but the books.
+        Deleted => "deleted",
     }
     /// What a member may do in an organization.
     Role {
@@ -187,6 +191,12 @@ words! {
         OrganizationChanged => "organization.changed",
         /// Words about its money go to another address.
         BillingChanged => "organization.billing_changed",
+        /// An owner asked to delete it: its keys stopped.
+        OrganizationDeletionAsked => "organization.deletion_asked",
+        /// An owner took that back: its keys open again.
+        OrganizationDeletionCancelled => "organization.deletion_cancelled",
+        /// A person deleted their account.
+        AccountDeleted => "person.account_deleted",
         /// A member may do other things.
         MemberRoleChanged => "member.role_changed",
         /// A member sees other projects.

@@ -126,7 +126,12 @@ pub struct Management {
     scopes: Option<Arc<Scopes>>,
     /// When the key stops opening, if it does.
     ends_at: Option<UnixMicros>,
+    /// The organization is being deleted, and the caller is one of its owners.
+    is_deleting: bool,
 }
+
+/// Where a deletion is asked for and taken back.
+const DELETION: &str = "/api/v1/organization/deletion";
 
 impl Management {
     /// The organization that this caller acts for.
@@ -142,6 +147,11 @@ impl Management {
     /// Whose rights bound it.
     pub const fn user(&self) -> UserId {
         self.user
+    }
+
+    /// Where the request comes from.
+    pub(super) const fn visitor(&self) -> &Visitor {
+        &self.visitor
     }
 
     /// For the audit log.
@@ -160,8 +170,12 @@ impl Management {
         self
     }
 
-    /// Lets the caller's key and limits in to a path, or not.
+    /// Lets the caller's key and limits in to a path, or not. In an organization that is being deleted nothing changes but that.
     pub(crate) fn check(&self, path: &str, access: Access) -> Result<(), Fault> {
+        if self.is_deleting && access == Access::Write && path != DELETION {
+            let say = "this organization is being deleted, and nothing changes in it any more: take its deletion back first";
+            return Err(Fault::new(Code::Conflict, say));
+        }
         if let Some(scopes) = &self.scopes {
             scopes.check(path, access)?;
         }
@@ -206,7 +220,10 @@ impl Management {
 
     /// A logged-in person in an organization whose member they were just found to be.
     pub(super) fn of_member(caller: &LoggedIn, organization: OrganizationId, row: MemberRow) -> Result<Self, Fault> {
-        not_suspended(row.status, caller.is_operator())?;
+        let is_deleting = row.status == OrganizationStatus::Deleting && Right::Own.is_of(row.role);
+        if !is_deleting {
+            not_stopped(row.status, caller.is_operator())?;
+        }
         #[expect(clippy::disallowed_methods, reason = "the session is open, and its person was just found to be a member")]
         let scope = OrgScope::proven(organization);
         Ok(Self {
@@ -219,6 +236,7 @@ impl Management {
             projects: None,
             scopes: None,
             ends_at: None,
+            is_deleting,
         })
     }
 }
@@ -287,6 +305,7 @@ impl Operator {
             projects: None,
             scopes: None,
             ends_at: None,
+            is_deleting: false,
         })
     }
 
@@ -333,11 +352,15 @@ pub(super) fn key_hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-fn not_suspended(status: OrganizationStatus, is_operator: bool) -> Result<(), Fault> {
-    if status == OrganizationStatus::Suspended && !is_operator {
-        return Err(Fault::new(Code::PermissionDenied, "this organization is suspended; ask the operator of this instance"));
-    }
-    Ok(())
+fn not_stopped(status: OrganizationStatus, is_operator: bool) -> Result<(), Fault> {
+    let say = match status {
+        OrganizationStatus::Active => return Ok(()),
+        OrganizationStatus::Suspended if is_operator => return Ok(()),
+        OrganizationStatus::Suspended => "this organization is suspended; ask the operator of this instance",
+        OrganizationStatus::Deleting => "this organization is being deleted; its owners can take that back in the dashboard",
+        OrganizationStatus::Deleted => "this organization was deleted",
+    };
+    Err(Fault::new(Code::PermissionDenied, say))
 }
 
 fn judged(row: &ManagementCallerRow, now: UnixMicros, visitor: Visitor) -> Result<Management, Fault> {
@@ -351,7 +374,7 @@ fn judged(row: &ManagementCallerRow, now: UnixMicros, visitor: Visitor) -> Resul
     if row.is_disabled {
         return Err(denied("who made this management key is switched off; use another"));
     }
-    not_suspended(row.organization_status, row.is_operator)?;
+    not_stopped(row.organization_status, row.is_operator)?;
     let scopes = row.scopes.as_deref().map(Scopes::parse).transpose();
     let scopes = scopes.map_err(|at| Fault::internal("read a management key's scopes", format!("scope {at} is none")))?.map(Arc::new);
     let role = row.role.ok_or_else(|| denied("who made this management key has left the organization; use another"))?;
@@ -367,6 +390,7 @@ fn judged(row: &ManagementCallerRow, now: UnixMicros, visitor: Visitor) -> Resul
         projects: None,
         scopes,
         ends_at: row.expires_at,
+        is_deleting: false,
     })
 }
 
@@ -418,6 +442,9 @@ mod tests {
             refused(ManagementCallerRow { organization_status: OrganizationStatus::Suspended, ..row(Some(Role::Owner)) }),
             Code::PermissionDenied
         );
+        for status in [OrganizationStatus::Deleting, OrganizationStatus::Deleted] {
+            assert_eq!(refused(ManagementCallerRow { organization_status: status, ..row(Some(Role::Owner)) }), Code::PermissionDenied);
+        }
         assert_eq!(refused(ManagementCallerRow { is_disabled: true, ..row(Some(Role::Owner)) }), Code::PermissionDenied);
         assert_eq!(refused(row(None)), Code::PermissionDenied);
         let later = ManagementCallerRow { expires_at: Some(NOW.plus_seconds(1)), ..row(Some(Role::Viewer)) };

@@ -2,7 +2,7 @@
 
 use domain::{Code, Fault, OrganizationId, Secret, UserId};
 use service::clock;
-use store::{Actor, PersonRow};
+use store::{Actor, OrganizationStatus, PersonRow};
 use tokio::time::Instant;
 
 use crate::app::auth::{Opened, Visitor, disabled};
@@ -66,7 +66,9 @@ impl Control {
 
     async fn first_organization(&self, person: UserId) -> Result<OrganizationId, Fault> {
         let memberships = ask::store(Code::DirectoryUnavailable, store::memberships_of(&self.db, person)).await?;
-        let first = memberships.first().map(|membership| membership.organization);
+        // One that is being deleted comes last: only its owners see it.
+        let first =
+            memberships.iter().find(|it| it.status != OrganizationStatus::Deleting).or(memberships.first()).map(|it| it.organization);
         first.ok_or_else(|| {
             let say = "you belong to no organization any more: ask a member to invite you, and log in with that invitation";
             Fault::new(Code::PermissionDenied, say)

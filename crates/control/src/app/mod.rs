@@ -1,5 +1,6 @@
 //! What may be done and how: rules, ids and times, without HTTP and without SQL.
 
+pub mod account;
 pub mod audit;
 pub mod auth;
 pub mod billing;
@@ -8,6 +9,7 @@ pub mod budgets;
 pub mod caller;
 pub mod calls;
 pub mod credits;
+pub mod deletion;
 pub mod front;
 pub mod invites;
 pub mod key_change;
@@ -87,6 +89,8 @@ pub struct Settings {
     pub plain_providers: bool,
     /// Requests to `/api` in a minute, of one key or session.
     pub requests_per_minute: u32,
+    /// Days until a deleted organization is erased.
+    pub deletion_grace_days: u32,
 }
 
 /// Limit: provider keys that are tested at once.
@@ -106,6 +110,7 @@ impl Default for Settings {
             outbox: None,
             plain_providers: false,
             requests_per_minute: u32::MAX,
+            deletion_grace_days: 30,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use domain::ids::MailId;
 use store::MailRow;
 
 /// Limit: files of the folder; the oldest make room.
@@ -34,6 +35,14 @@ pub(super) fn rewrite(folder: &Path, mail: &MailRow) -> io::Result<()> {
     if path(folder, mail).exists() { write(folder, mail) } else { Ok(()) }
 }
 
+/// Removes a letter, if it is there.
+pub(super) fn remove(folder: &Path, id: MailId) -> io::Result<()> {
+    match fs::remove_file(folder.join(format!("{id}.txt"))) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn path(folder: &Path, mail: &MailRow) -> PathBuf {
     folder.join(format!("{}.txt", mail.id))
 }
@@ -43,7 +52,6 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use domain::UnixMicros;
-    use domain::ids::MailId;
     use store::{MailStatus, SECRET_MARK};
     use uuid::Uuid;
 
@@ -76,6 +84,9 @@ mod tests {
         rewrite(&outbox, &MailRow { secret: None, ..mail(1) }).unwrap();
         assert_eq!((fs::read_dir(&outbox).unwrap().count(), first.exists()), (FILES_MAX, false));
         assert!(!fs::read_to_string(&last).unwrap().contains("abc"), "a secret that is over stayed in its file");
+        remove(&outbox, mail(1_000).id).unwrap();
+        remove(&outbox, mail(1_000).id).unwrap();
+        assert_eq!(fs::read_dir(&outbox).unwrap().count(), FILES_MAX - 1);
         assert_eq!(fs::metadata(&last).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&outbox).unwrap().permissions().mode() & 0o777, 0o700);
     }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Secret;
 use serde::{Deserialize, Serialize};
 use service::config::Signup;
-use store::{MembershipRow, Role};
+use store::{MembershipRow, OrganizationStatus, Role};
 use utoipa::ToSchema;
 
 use crate::app::Control;
@@ -183,11 +183,14 @@ pub(super) struct MembershipOut {
     name: String,
     #[schema(inline)]
     role: RoleInOut,
+    /// It is being deleted: only its owners see it.
+    deleting: bool,
 }
 
 impl From<MembershipRow> for MembershipOut {
     fn from(row: MembershipRow) -> Self {
-        Self { id: row.organization.to_string(), name: row.name, role: row.role.into() }
+        let deleting = row.status == OrganizationStatus::Deleting;
+        Self { id: row.organization.to_string(), name: row.name, role: row.role.into(), deleting }
     }
 }
 

@@ -11,6 +11,7 @@ mod calls;
 mod cookie;
 mod credits;
 mod csv;
+mod deletion;
 mod docs;
 mod docs_schema;
 mod edge;
@@ -113,6 +114,9 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(invites::invite_list, invites::invite_create))
         .routes(routes!(invites::invite_revoke))
         .routes(routes!(invites::invite_accept))
+        .routes(routes!(deletion::deletion_begin, deletion::deletion_cancel))
+        .routes(routes!(deletion::account_delete))
+        .routes(routes!(deletion::deletion_list))
         .routes(routes!(operator::outbox_list))
         .routes(routes!(people::people_list))
         .routes(routes!(people::people_update))

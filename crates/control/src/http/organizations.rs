@@ -15,6 +15,7 @@ use crate::app::Control;
 use crate::app::caller::{Admin, LoggedIn, Management};
 use crate::app::checks::invalid;
 use crate::http::auth::{AuthSessionOut, MembershipOut};
+use crate::http::deletion::DeletionOut;
 use crate::http::edge::Refused;
 use crate::http::input::{self, NoParams, Params};
 use crate::http::output;
@@ -28,6 +29,10 @@ pub(super) enum OrganizationStatusOut {
     Active,
     /// An operator stopped it.
     Suspended,
+    /// An owner asked to delete it.
+    Deleting,
+    /// It is erased.
+    Deleted,
 }
 
 impl From<OrganizationStatus> for OrganizationStatusOut {
@@ -35,6 +40,8 @@ impl From<OrganizationStatus> for OrganizationStatusOut {
         match status {
             OrganizationStatus::Active => Self::Active,
             OrganizationStatus::Suspended => Self::Suspended,
+            OrganizationStatus::Deleting => Self::Deleting,
+            OrganizationStatus::Deleted => Self::Deleted,
         }
     }
 }
@@ -52,11 +59,20 @@ pub(super) struct OrganizationOut {
     status: OrganizationStatusOut,
     #[schema(example = "2026-11-20T12:34:56.789012Z")]
     created_at: String,
+    /// While it is being deleted.
+    deletion: Option<DeletionOut>,
 }
 
 impl From<OrganizationRow> for OrganizationOut {
     fn from(row: OrganizationRow) -> Self {
-        Self { id: row.id.to_string(), name: row.name, plan: row.plan, status: row.status.into(), created_at: output::time(row.created_at) }
+        Self {
+            id: row.id.to_string(),
+            name: row.name,
+            plan: row.plan,
+            status: row.status.into(),
+            created_at: output::time(row.created_at),
+            deletion: None,
+        }
     }
 }
 
@@ -124,7 +140,9 @@ pub(super) async fn organization_get(
     State(control): State<Arc<Control>>,
     _: NoParams,
 ) -> Result<Json<OrganizationOut>, Refused> {
-    Ok(Json(control.organization_get(&who).await?.into()))
+    let row = control.organization_get(&who).await?;
+    let deletion = if row.status == OrganizationStatus::Deleting { control.deletion_get(&who).await? } else { None };
+    Ok(Json(OrganizationOut { deletion: deletion.map(DeletionOut::from), ..row.into() }))
 }
 
 /// Rename the organization

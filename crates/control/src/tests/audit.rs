@@ -142,6 +142,13 @@ async fn organizations_walk(walk: &mut Walk) {
     let limit = Some(json!({"project_ids": []}));
     walk.step("PUT", "/api/v1/members/{id}/projects", &carl_id, limit, 200, Some("member.projects_changed")).await;
     walk.step("DELETE", "/api/v1/members/{id}", &carl_id, None, 204, Some("member.removed")).await;
+    let deletion = "/api/v1/organization/deletion";
+    let meant = Some(json!({"name": "Renamed", "password": CANARY}));
+    walk.step("POST", deletion, "", meant, 200, Some("organization.deletion_asked")).await;
+    walk.step("DELETE", deletion, "", None, 204, Some("organization.deletion_cancelled")).await;
+    // Refused: nobody else runs the instance. What it leaves otherwise: `deletion.rs`.
+    let me = Some(json!({"email": "ada@example.com", "password": CANARY}));
+    walk.step("POST", "/api/v1/auth/account/delete", "", me, 409, None).await;
     let to = Some(json!({"user_id": bob_id}));
     walk.step("POST", "/api/v1/organization/transfer", "", to, 204, Some("organization.transferred")).await;
     walk.step("POST", "/api/v1/organizations/leave", "", switch, 204, Some("member.left")).await;

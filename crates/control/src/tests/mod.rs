@@ -9,6 +9,7 @@ mod browser;
 mod budgets;
 mod calls;
 mod credits;
+mod deletion;
 mod invites;
 mod issued;
 mod key_change;

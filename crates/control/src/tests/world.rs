@@ -140,6 +140,7 @@ impl World {
             outbox: None,
             plain_providers: false,
             requests_per_minute: u32::MAX,
+            deletion_grace_days: 30,
         };
         change(&mut settings);
         let control = Arc::new(Control::new(db.clone(), analytics.clone(), settings));

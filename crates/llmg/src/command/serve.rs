@@ -83,6 +83,7 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
     let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone(), settings));
     if roles.control {
         edge_stop.spawn(Arc::clone(&control).mail_run(edge_stop.clone()));
+        edge_stop.spawn(Arc::clone(&control).purge_run(edge_stop.clone()));
     }
     let rest = rest(&config, roles, &ops, control);
     let mut servers = Vec::new();

@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod budgets;
 mod budgets_random;
+mod deletion;
 mod directory;
 mod epochs;
 mod idempotency;
@@ -65,6 +66,10 @@ contract! {
         the_e_mail_has_no_case
         a_closed_database_is_unavailable
         migrating_twice_changes_nothing;
+    deletion:
+        a_deletion_is_begun_and_taken_back_once
+        erasing_leaves_the_books_and_other_organizations
+        an_account_ends_but_not_the_last_owners_or_operators;
     people:
         sign_ups_at_once_make_one_operator
         a_closed_instance_takes_one_person
