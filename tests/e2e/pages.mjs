@@ -29,8 +29,15 @@ async function busy() {
   const call = async (body) => {
     const answered = await fetch(`${ask.url}/v1/chat/completions`, {
       method: "POST",
-      headers: { authorization: `Bearer ${key}`, "content-type": "application/json", "x-llmg-tags": "chat,eu" },
-      body: JSON.stringify({ messages: [{ role: "user", content: "Say hello." }], ...body }),
+      headers: {
+        authorization: `Bearer ${key}`,
+        "content-type": "application/json",
+        "x-llmg-tags": "chat,eu",
+      },
+      body: JSON.stringify({
+        messages: [{ role: "user", content: "Say hello." }],
+        ...body,
+      }),
     });
     await answered.text();
     return answered.headers.get("x-llmg-request-id");
@@ -41,12 +48,25 @@ async function busy() {
   const id = await call({ model: "sim" });
   const made = async (path, body) => {
     const answer = await asked(page, "POST", path, { body });
-    if (answer.status !== 201) throw new Error(`${path}: ${JSON.stringify(answer)}`);
+    if (answer.status !== 201)
+      throw new Error(`${path}: ${JSON.stringify(answer)}`);
   };
-  await made("/api/v1/api-keys", { name: "support", rpm: 60, allowed_models: ["sim"] });
-  const account = { provider: "openai", name: "our account", key: "sk-of-a-test-0001", base_url: ask.baseUrl };
+  await made("/api/v1/api-keys", {
+    name: "support",
+    rpm: 60,
+    allowed_models: ["sim"],
+  });
+  const account = {
+    provider: "openai",
+    name: "our account",
+    key: "sk-of-a-test-0001",
+    base_url: ask.baseUrl,
+  };
   await made("/api/v1/provider-keys", account);
-  await page.waitForFunction(async (id) => (await fetch(`/api/v1/calls/${id}`)).ok, id);
+  await page.waitForFunction(
+    async (id) => (await fetch(`/api/v1/calls/${id}`)).ok,
+    id,
+  );
   return { storageState: await context.storageState(), call: id };
 }
 
@@ -68,15 +88,33 @@ const PAGES = [
   ["invite", "/invite#of-a-test"],
   ["invite-no-token", "/invite"],
   ["nowhere", "/nowhere", { status: 404 }],
-  ...["get-started", "usage", "calls", "models", "playground", "api-keys", "credits", "account", "operator"].map(
-    (name) => [name, `${D}/${name}`, { as: ada }],
-  ),
+  ...[
+    "get-started",
+    "usage",
+    "calls",
+    "models",
+    "playground",
+    "api-keys",
+    "credits",
+    "account",
+    "operator",
+  ].map((name) => [name, `${D}/${name}`, { as: ada }]),
   ["provider-keys", `${D}/settings/provider-keys`, { as: ada }],
   ["projects", `${D}/settings/projects`, { as: ada }],
   ["members", `${D}/settings/members`, { as: ada }],
   ["audit-log", `${D}/settings/audit-log`, { as: ada }],
+  ["organization", `${D}/settings/organization`, { as: ada }],
+  [
+    "delete-organization",
+    `${D}/settings/organization`,
+    { as: bob, act: (page) => button(page, "Delete").click() },
+  ],
   ["call", `${D}/calls/${ada.call}`, { as: ada }],
-  ["new-key", `${D}/api-keys`, { as: ada, act: (page) => button(page, "New API key").click() }],
+  [
+    "new-key",
+    `${D}/api-keys`,
+    { as: ada, act: (page) => button(page, "New API key").click() },
+  ],
   [
     "new-provider-key",
     `${D}/settings/provider-keys`,
@@ -92,38 +130,60 @@ const PAGES = [
 ];
 
 const wrong = [];
-async function look(context, prefix, [name, path, { status = 200, act, drawn = true }]) {
+async function look(
+  context,
+  prefix,
+  [name, path, { status = 200, act, drawn = true }],
+) {
   const complain = (text) => wrong.push(`${name}${prefix}: ${text}`);
   const { page, lines } = await opened(context);
-  const answered = await page.goto(ask.url + path, { waitUntil: "networkidle" });
+  const answered = await page.goto(ask.url + path, {
+    waitUntil: "networkidle",
+  });
   if (answered.status() !== status) complain(`status ${answered.status()}`);
   await page.getByRole("heading", { level: 1 }).waitFor();
   await act?.(page);
   // Drawn at once, so that neither the picture nor the checker meets a colour on its way.
   await page.evaluate(() => {
-    const ending = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
-    return Promise.all(ending.map((one) => one.finished.catch(() => undefined)));
+    const ending = document
+      .getAnimations()
+      .filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
+    return Promise.all(
+      ending.map((one) => one.finished.catch(() => undefined)),
+    );
   });
   const wider = await widerBy(page);
   if (wider > 0) complain(`${wider} px wider than the screen`);
   const full = drawn && !act;
-  await page.screenshot({ path: join(ask.shots, `${name}${prefix.replaceAll("/", "-")}.png`), fullPage: full });
-  for (const [impact, text] of await axe(page)) if (isSerious(impact)) complain(`${impact} ${text}`);
-  const expected = (line) => status !== 200 && line.includes("status of 404") && line.includes(path);
-  for (const line of lines.filter((line) => !expected(line))) complain(`console: ${line}`);
+  await page.screenshot({
+    path: join(ask.shots, `${name}${prefix.replaceAll("/", "-")}.png`),
+    fullPage: full,
+  });
+  for (const [impact, text] of await axe(page))
+    if (isSerious(impact)) complain(`${impact} ${text}`);
+  const expected = (line) =>
+    status !== 200 && line.includes("status of 404") && line.includes(path);
+  for (const line of lines.filter((line) => !expected(line)))
+    complain(`console: ${line}`);
   await page.close();
 }
 
 async function lookAtAll(theme, width) {
   for (const who of [undefined, ada, bob]) {
-    const context = await person(browser, { theme, width, storageState: who?.storageState });
+    const context = await person(browser, {
+      theme,
+      width,
+      storageState: who?.storageState,
+    });
     for (const [name, path, more = {}] of PAGES) {
-      if (more.as === who) await look(context, `/${theme}/${width}`, [name, path, more]);
+      if (more.as === who)
+        await look(context, `/${theme}/${width}`, [name, path, more]);
     }
     await context.close();
   }
 }
 
-for (const theme of THEMES) await Promise.all(WIDTHS.map((width) => lookAtAll(theme, width)));
+for (const theme of THEMES)
+  await Promise.all(WIDTHS.map((width) => lookAtAll(theme, width)));
 await browser.close();
 console.log(JSON.stringify({ wrong, pages: PAGES.length }));

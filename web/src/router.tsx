@@ -165,6 +165,11 @@ const auditLog = createRoute({
   validateSearch: auditSearch,
   component: lazyRouteComponent(() => import("./pages/audit-log"), "AuditLog"),
 });
+const organization = createRoute({
+  getParentRoute: () => dashboard,
+  path: "/settings/organization",
+  component: lazyRouteComponent(() => import("./pages/organization"), "Organization"),
+});
 const account = createRoute({
   getParentRoute: () => dashboard,
   path: "/account",
@@ -200,6 +205,7 @@ const routeTree = root.addChildren([
     projects,
     members,
     auditLog,
+    organization,
     account,
     operator,
   ]),

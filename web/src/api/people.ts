@@ -11,6 +11,23 @@ export type AuditEvent = components["schemas"]["AuditEventOut"];
 export type Letter = components["schemas"]["MailOut"];
 export type AuditAsked = Omit<NonNullable<operations["audit_list"]["parameters"]["query"]>, "limit" | "cursor">;
 
+export type Deletion = components["schemas"]["DeletionOut"];
+
+export const organizationQuery = queryOptions({
+  queryKey: ["organization"],
+  queryFn: () => take(api.GET("/api/v1/organization")),
+});
+
+export const billingQuery = queryOptions({
+  queryKey: ["billing"],
+  queryFn: () => take(api.GET("/api/v1/billing")),
+});
+
+export const deletionsQuery = queryOptions({
+  queryKey: ["deletions"],
+  queryFn: () => allRows((query) => take(api.GET("/api/v1/operator/deletions", { params: { query } }))),
+});
+
 export const membersQuery = queryOptions({
   queryKey: ["members"],
   queryFn: () => allRows((query) => take(api.GET("/api/v1/members", { params: { query } }))),

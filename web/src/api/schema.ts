@@ -118,6 +118,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/account/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete the own account
+         * @description At once: all sessions and management keys of the person end, and the address is free. API keys that they made stay with their
+         *     projects. Organizations that nobody else belongs to are deleted after the usual time. The only owner of an organization that
+         *     others belong to stays, and so does the only operator.
+         */
+        post: operations["account_delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/email/resend": {
         parameters: {
             query?: never;
@@ -733,6 +755,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operator/deletions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Organizations that are being deleted
+         * @description For operators of the instance; those that are erased come with their ids only.
+         */
+        get: operations["deletion_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operator/outbox": {
         parameters: {
             query?: never;
@@ -813,6 +855,31 @@ export interface paths {
          * @description For owners and admins.
          */
         patch: operations["organization_update"];
+        trace?: never;
+    };
+    "/api/v1/organization/deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete the organization
+         * @description For owners, with a session. All keys of the organization stop within a second, and only its owners still see it. Until
+         *     `purge_at` an owner can take that back; then everything of it is erased but the books: amounts, counts and ids.
+         */
+        post: operations["deletion_begin"];
+        /**
+         * Take the deletion back
+         * @description For owners, with a session. The organization is what it was, and its keys open again within a second.
+         */
+        delete: operations["deletion_cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/organization/transfer": {
@@ -1028,6 +1095,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The person means it. */
+        AccountDeleteIn: {
+            /**
+             * @description The person's own address.
+             * @example ada@example.com
+             */
+            email: string;
+            /**
+             * Format: password
+             * @description The person's own password.
+             */
+            password: string;
+        };
         /** @description New settings; what is left out stays, and null removes a limit. */
         ApiKeyChangeIn: {
             /**
@@ -1744,6 +1824,52 @@ export interface components {
              */
             spent_usd: string;
         };
+        /** @description The owner means it. */
+        DeletionIn: {
+            /**
+             * @description The organization's name, letter by letter.
+             * @example Analytical Engines
+             */
+            name: string;
+            /**
+             * Format: password
+             * @description The owner's own password.
+             */
+            password: string;
+        };
+        /** @description A deletion. */
+        DeletionOut: {
+            /** @example 2026-11-20T12:34:56.789012Z */
+            asked_at: string;
+            /**
+             * @description Who asked; null once it is erased.
+             * @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            asked_by?: string | null;
+            /**
+             * @description Its name; null once it is erased.
+             * @example Analytical Engines
+             */
+            name?: string | null;
+            /** @example org_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            organization_id: string;
+            /**
+             * @description Until then an owner can take it back.
+             * @example 2026-12-20T12:34:56.789012Z
+             */
+            purge_at: string;
+            /** @description When it was erased; null: not yet. */
+            purged_at?: string | null;
+        };
+        /** @description A page of deletions. */
+        DeletionsOut: {
+            /** @description Newest first. */
+            data: components["schemas"]["DeletionOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
+        };
         /** @description Whose password is forgotten. */
         ForgotIn: {
             /** @example ada@example.com */
@@ -2099,6 +2225,8 @@ export interface components {
         };
         /** @description An organization that a person belongs to. */
         MembershipOut: {
+            /** @description It is being deleted: only its owners see it. */
+            deleting: boolean;
             /** @example org_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
             id: string;
             /** @example Ada's organization */
@@ -2121,6 +2249,7 @@ export interface components {
         OrganizationOut: {
             /** @example 2026-11-20T12:34:56.789012Z */
             created_at: string;
+            deletion?: components["schemas"]["DeletionOut"] | null;
             /** @example org_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
             id: string;
             /** @example Ada's organization */
@@ -2131,7 +2260,7 @@ export interface components {
              * @description Whether an organization may call.
              * @enum {string}
              */
-            status: "active" | "suspended";
+            status: "active" | "suspended" | "deleting" | "deleted";
         };
         /** @description A page of a person's organizations. */
         OrganizationsOut: {
@@ -3179,6 +3308,29 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    account_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountDeleteIn"];
+            };
+        };
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
     email_resend: {
         parameters: {
             query?: never;
@@ -4170,6 +4322,32 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    deletion_list: {
+        parameters: {
+            query?: {
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of deletions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionsOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
     outbox_list: {
         parameters: {
             query?: {
@@ -4294,6 +4472,50 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["OrganizationOut"];
                 };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    deletion_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionIn"];
+            };
+        };
+        responses: {
+            /** @description It is being deleted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    deletion_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It stays. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Refused"];
         };

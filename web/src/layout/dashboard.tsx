@@ -3,6 +3,7 @@ import { Menu as MenuIcon, X } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { Suspense, useState } from "react";
 import { Loading } from "@/ui/states";
+import { DeletionBanner } from "@/parts/deletion-banner";
 import { VerifyBanner } from "@/parts/verify-banner";
 import { IconButton } from "@/ui/button";
 import { AccountMenu } from "./account-menu";
@@ -75,6 +76,7 @@ export function DashboardLayout() {
       </header>
       <main id="main" tabIndex={-1} className="min-w-0 outline-none">
         <VerifyBanner />
+        <DeletionBanner />
         <Suspense fallback={<Loading />}>
           <Outlet />
         </Suspense>

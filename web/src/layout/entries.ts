@@ -10,6 +10,7 @@ import {
   PlugZap,
   Rocket,
   ScrollText,
+  Settings2,
   ShieldCheck,
   Users,
   type LucideIcon,
@@ -73,6 +74,7 @@ const GROUPS: Group[] = [
     entries: [
       { to: "/dashboard/settings/members", name: "Members", icon: Users },
       { to: "/dashboard/settings/audit-log", name: "Audit log", icon: ScrollText, needs: "read the audit log" },
+      { to: "/dashboard/settings/organization", name: "Settings", icon: Settings2, needs: "change budgets" },
     ],
   },
 ];

@@ -9,6 +9,7 @@ import { useForm, z, zodResolver } from "@/lib/forms";
 import { setTheme, useTheme, type Theme } from "@/lib/theme";
 import { useNow } from "@/lib/use-now";
 import { deviceName } from "@/lib/user-agent";
+import { DeleteAccount } from "@/parts/delete-account";
 import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { Card, CardHead, Fact, Facts } from "@/ui/card";
@@ -157,6 +158,7 @@ export function Account() {
             )}
           </Loaded>
         </Card>
+        <DeleteAccount />
       </div>
     </Page>
   );

@@ -10,6 +10,7 @@ import { FormError } from "@/layout/auth";
 import { useForm, z, zodResolver } from "@/lib/forms";
 import { formatUsdExact, parseUsd } from "@/lib/money";
 import { formatCount } from "@/lib/numbers";
+import { Deletions } from "@/parts/deletions";
 import { Outbox } from "@/parts/outbox";
 import { People } from "@/parts/people";
 import { Badge } from "@/ui/badge";
@@ -146,6 +147,7 @@ export function Operator() {
           <Instance />
           <Grant />
           <People self={user.id} />
+          <Deletions />
           <Outbox />
         </div>
       ) : (
