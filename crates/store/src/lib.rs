@@ -97,7 +97,7 @@ pub use member::{
     organization_create, owner_emails, ownership_transfer, session_switch,
 };
 pub use member_project::{Limits, member_limit, member_limit_set, member_limits};
-pub use organization::{OrganizationRow, organization_get, organization_rename};
+pub use organization::{OrganizationRow, export_note, organization_get, organization_rename};
 pub use page::{Moment, Page};
 pub use pending_sign_up::{PendingSignUpRow, mail_send, pending_sign_up_create, pending_sign_up_get};
 pub use people::{PeopleChange, PeopleRow, PeopleUpdate, people_get, people_list, people_update};

@@ -60,6 +60,14 @@ pub async fn organization_rename(db: &Db, scope: &OrgScope, name: &str, author: 
     Ok(row)
 }
 
+/// Notes in the log that somebody takes everything of the organization with them.
+pub async fn export_note(db: &Db, scope: &OrgScope, author: &Author) -> Result<(), StoreError> {
+    let (organization, subject) = (scope.organization(), (SubjectKind::Organization, scope.organization().to_string()));
+    let (before, after) = (serde_json::Value::Null, serde_json::Value::Null);
+    let new = NewAudit { organization, action: AuditAction::OrganizationExported, subject, before, after };
+    commit(db.begin_write().await?, "note an export", Trail::Audit(author, &new)).await
+}
+
 pub(crate) async fn organization_insert(tx: &mut Tx, organization: &OrganizationRow) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO organization (id, name, plan, markup_basis_points, status, created_at_us) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(organization.id.to_string())

@@ -191,6 +191,8 @@ words! {
         OrganizationChanged => "organization.changed",
         /// Words about its money go to another address.
         BillingChanged => "organization.billing_changed",
+        /// Somebody took everything that is stored of it with them.
+        OrganizationExported => "organization.exported",
         /// An owner asked to delete it: its keys stopped.
         OrganizationDeletionAsked => "organization.deletion_asked",
         /// An owner took that back: its keys open again.

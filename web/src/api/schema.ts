@@ -601,6 +601,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the organization
+         * @description For owners and admins. A gzipped tar archive that is made while it is sent: for each table files of JSON Lines
+         *     (`calls/00001.jsonl` …) with the objects that the other routes of this API answer with: the organization, projects, members,
+         *     invitations, keys and provider keys without their secrets, budgets, the movements of credits, the audit log, and every call. Calls
+         *     come newest first. An archive that cannot be finished breaks the connection off. That somebody asked is in the audit log.
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/invites": {
         parameters: {
             query?: never;
@@ -4060,6 +4083,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GrantOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": number[];
                 };
             };
             default: components["responses"]["Refused"];

@@ -22,6 +22,7 @@ export const ACTIONS = [
   "organization.changed",
   "organization.billing_changed",
   "organization.transferred",
+  "organization.exported",
   "organization.deletion_asked",
   "organization.deletion_cancelled",
   "budget.created",

@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { Download } from "lucide-react";
 import { useState } from "react";
 import { api } from "@/api/client";
 import { take } from "@/api/errors";
@@ -7,6 +8,7 @@ import { billingQuery, organizationQuery } from "@/api/people";
 import { sessionQuery } from "@/api/queries";
 import { may, useSession } from "@/api/session";
 import { FormError } from "@/layout/auth";
+import { downloadBlob } from "@/lib/csv";
 import { formatMoment } from "@/lib/dates";
 import { useForm, z, zodResolver } from "@/lib/forms";
 import { DeleteOrganization } from "@/parts/delete-organization";
@@ -102,6 +104,28 @@ function Billing() {
   );
 }
 
+function Data() {
+  const file = useMutation({
+    mutationFn: async () => {
+      downloadBlob("organization.tar.gz", await take(api.GET("/api/v1/export", { parseAs: "blob" })));
+    },
+    onError: (error) => toast(error.message, "bad"),
+  });
+  return (
+    <Card>
+      <CardHead
+        title="Data"
+        note="Everything that is stored of this organization, as JSON Lines in an archive; keys without their secrets."
+        action={
+          <Button busy={file.isPending} onClick={() => file.mutate()}>
+            {!file.isPending && <Download aria-hidden />} Export
+          </Button>
+        }
+      />
+    </Card>
+  );
+}
+
 function Danger({ purgeAt }: { purgeAt: string | null }) {
   const { organizationName } = useSession();
   const [open, setOpen] = useState(false);
@@ -148,12 +172,13 @@ export function Organization() {
   const { role } = useSession();
   const organization = useQuery(organizationQuery);
   return (
-    <Page title="Organization" note="What it is called, where its bills go, and its end.">
+    <Page title="Organization" note="What it is called, where its bills go, its data, and its end.">
       <Loaded query={organization}>
         {({ name, deletion }) => (
           <div className="space-y-6">
             {may(role, "change projects") && deletion == null && <Name key={name} name={name} />}
             {may(role, "change budgets") && <Billing />}
+            {may(role, "change projects") && <Data />}
             {may(role, "give away") && <Danger purgeAt={deletion?.purge_at ?? null} />}
           </div>
         )}

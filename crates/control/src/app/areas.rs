@@ -32,6 +32,8 @@ pub enum Area {
     ManagementKeys,
     /// `/api/v1/audit`.
     Audit,
+    /// `/api/v1/export`.
+    Export,
     /// `/api/v1/operator`.
     Operator,
 }
@@ -51,6 +53,7 @@ pub(crate) const SEGMENTS: &[(&str, Area)] = &[
     ("invites", Area::Invites),
     ("management-keys", Area::ManagementKeys),
     ("audit", Area::Audit),
+    ("export", Area::Export),
     ("operator", Area::Operator),
 ];
 

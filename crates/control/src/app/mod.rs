@@ -10,6 +10,7 @@ pub mod caller;
 pub mod calls;
 pub mod credits;
 pub mod deletion;
+pub mod export;
 pub mod front;
 pub mod invites;
 pub mod key_change;

@@ -94,11 +94,11 @@ impl Scopes {
 pub(crate) const fn need(area: Area, access: Access) -> Need {
     match (area, access) {
         (Area::Operator, _) | (Area::Credits, Access::Write) => Need::Operator,
-        (Area::Usage | Area::Calls | Area::Audit, Access::Write) => Need::Nothing,
+        (Area::Usage | Area::Calls | Area::Audit | Area::Export, Access::Write) => Need::Nothing,
         (Area::Billing, _) => Need::Right(Right::Pay),
         (Area::ApiKeys, Access::Write) => Need::Right(Right::Develop),
         (Area::Budgets, Access::Write) => Need::Right(Right::Pay),
-        (Area::Invites | Area::ManagementKeys | Area::Audit, Access::Read)
+        (Area::Invites | Area::ManagementKeys | Area::Audit | Area::Export, Access::Read)
         | (
             Area::ProviderKeys | Area::Projects | Area::Organization | Area::Members | Area::Invites | Area::ManagementKeys,
             Access::Write,

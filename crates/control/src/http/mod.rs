@@ -15,6 +15,7 @@ mod deletion;
 mod docs;
 mod docs_schema;
 mod edge;
+mod export;
 mod input;
 mod invites;
 mod key_change;
@@ -122,6 +123,7 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(people::people_update))
         .routes(routes!(audit::audit_list))
         .routes(routes!(audit::audit_export))
+        .routes(routes!(export::export))
         .split_for_parts();
     (router, openapi::finished(document))
 }

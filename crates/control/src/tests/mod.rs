@@ -10,6 +10,7 @@ mod budgets;
 mod calls;
 mod credits;
 mod deletion;
+mod export;
 mod invites;
 mod issued;
 mod key_change;
