@@ -131,7 +131,7 @@ async fn pages_together_are_the_list_and_rows_that_come_meanwhile_repeat_nothing
 fn hostile(other: &Tenant) -> Vec<String> {
     let huge = "x".repeat(4_000);
     let foreign = [other.organization.to_string(), other.project.to_string(), other.user.to_string(), other.api_key_id.to_string()];
-    let wild = ["", "%25", "_", "*", "%27%20OR%201=1--", "%00", "null", "-1", "0", "18446744073709551616", "true", "%F0%9F%98%80", &huge];
+    let wild = ["", "%25", "___", "*", "%27%20OR%201=1--", "%00", "null", "-1", "0", "18446744073709551616", "true", "%F0%9F%98%80", &huge];
     wild.into_iter().map(str::to_owned).chain(foreign).collect()
 }
 
@@ -155,7 +155,7 @@ async fn no_filter_widens_what_is_seen() {
                     assert!(seen.iter().all(|row| own.contains(row)), "{path}?{name}={value} shows {seen:?}");
                     assert!(seen.len() <= 200);
                     assert!(!value.is_empty(), "{path}?{name}= is answered");
-                    let means_nothing = value == "%25" || value == "_" || value.len() > 1_000;
+                    let means_nothing = value == "%25" || value == "___" || value.len() > 1_000;
                     let filters = !matches!(name.as_str(), "limit" | "cursor");
                     assert!(
                         !(means_nothing && filters) || seen.is_empty(),
