@@ -3,7 +3,8 @@
 use crate::time::UnixMicros;
 
 /// How long a budget's windows are. They begin on the clock of the budget's time zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Period {
     /// From each full hour on.
     Hour,

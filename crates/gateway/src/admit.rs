@@ -30,6 +30,7 @@ pub(crate) async fn pay(open: &mut OpenCall, call: &Call, next: &Candidate, cand
         open.pay_own();
     } else if open.hold.is_none() {
         open.pay_credits();
+        open.gateway().directory.credits_are_known(service::clock::now())?;
         let admitted = hold(&open.gateway().funds, &open.caller, call, candidates).await?;
         open.admit(admitted);
     }

@@ -1,8 +1,10 @@
 //! From a key to its caller, and from an organization to its own provider keys: answered from memory, filled from the store
 //! on first sight, kept true by the change feed.
 //!
-//! A later version asks control over gRPC instead; what the rest of the gateway sees stays.
+//! Invariant: cut off from control it serves what it knows within the bounds below, and answers 503 to all else: what it does not
+//! know may exist.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,10 +14,11 @@ use domain::key::{self, KeyKind, Spelling};
 use domain::{ApiKeyId, Code, Fault, OrgScope, OrganizationId, ProjectId, UnixMicros};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use rpc::{Control, Feed, News};
 use seal::MasterKey;
 use service::Shutdown;
 use sha2::{Digest, Sha256};
-use store::{CallerRow, ChangeKind, ChangeRow, Db, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
+use store::{CallerRow, ChangeKind, ChangeRow, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
 
 use crate::misses::Misses;
 use crate::own_keys::{self, OwnKeys};
@@ -29,13 +32,23 @@ const NOBODIES_MAX: usize = 50_000;
 const OWN_KEYS_BYTES_MAX: u64 = 256 << 20;
 /// Organizations with opened provider keys that memory is laid out for.
 const OWN_KEYS_EXPECTED: usize = 10_000;
-/// How often the feed is asked. A revoke is effective within this and one query.
-const FEED_PERIOD: Duration = Duration::from_millis(200);
-const FEED_PAGE: u32 = 1_000;
+/// Until the change feed says its first word.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(4);
+/// Between two tries to follow the change feed.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(300);
+/// A gateway that hears nothing of changes for this long takes no key for nobody's: it may be new.
+const NOBODIES_STALE_SECONDS: i64 = 5;
+/// … and for this long serves no calls that credits pay for.
+const CREDITS_STALE_SECONDS: i64 = 15 * 60;
+/// … and for this long none at all.
+const KEYS_STALE_SECONDS: i64 = 24 * 3_600;
 /// A look-up that takes longer counts as the directory being away.
 const LOOKUP_DEADLINE: Duration = Duration::from_secs(2);
 /// A caller that changes while it is read is read again, this often.
 const READS_MAX: u32 = 4;
+
+/// A revision before all others.
+const NOTHING_KNOWN: i64 = -1;
 
 type KeyHash = [u8; 32];
 
@@ -129,7 +142,7 @@ impl Weighter<OrganizationId, Arc<OwnKeys>> for ByBytes {
 
 /// The directory.
 pub(crate) struct Directory {
-    db: Db,
+    control: Control,
     callers: Cache<KeyHash, Arc<Caller>>,
     nobodies: Cache<KeyHash, ()>,
     misses: Misses,
@@ -137,27 +150,30 @@ pub(crate) struct Directory {
     own_keys: Cache<OrganizationId, Arc<OwnKeys>, ByBytes>,
     /// The newest revision that the feed has handled.
     revision: AtomicI64,
+    /// When the feed last said something, if only that nothing has changed; microseconds.
+    heard_at: AtomicI64,
 }
 
 impl Directory {
-    /// Starts at the store's newest revision: nothing older can be in memory yet.
-    pub(crate) async fn new(db: Db, master_key: Arc<MasterKey>, unknown_keys_per_minute: u32) -> Result<Self, StoreError> {
-        let revision = store::revision_latest(&db).await?;
-        Ok(Self {
-            db,
+    /// Knows nothing yet, and follows no feed before `begin`.
+    pub(crate) fn new(control: Control, master_key: Arc<MasterKey>, unknown_keys_per_minute: u32) -> Self {
+        Self {
+            control,
             callers: Cache::new(CALLERS_MAX),
             nobodies: Cache::new(NOBODIES_MAX),
             misses: Misses::new(unknown_keys_per_minute),
             master_key,
             own_keys: Cache::with_weighter(OWN_KEYS_EXPECTED, OWN_KEYS_BYTES_MAX, ByBytes),
-            revision: AtomicI64::new(revision),
-        })
+            revision: AtomicI64::new(NOTHING_KNOWN),
+            heard_at: AtomicI64::new(0),
+        }
     }
 
     /// Who presents this key, from this address.
     pub(crate) async fn resolve(&self, key: &str, client: IpAddr, now: UnixMicros) -> Result<Arc<Caller>, Fault> {
         let hash: KeyHash = Sha256::digest(key.as_bytes()).into();
         if let Some(caller) = self.callers.get(&hash) {
+            self.keys_are_known(now)?;
             return caller.open(now, client);
         }
         match key::read(key) {
@@ -175,7 +191,7 @@ impl Directory {
             }
             Spelling::Ours(KeyKind::Api) | Spelling::Foreign => {}
         }
-        if self.nobodies.get(&hash).is_some() {
+        if self.nobodies.get(&hash).is_some() && self.is_heard_within(NOBODIES_STALE_SECONDS, now) {
             return Err(nobody());
         }
         // Nothing tells an unknown key from one that was not used here yet, so that both wait while the address has none left.
@@ -230,7 +246,10 @@ impl Directory {
             return Ok(keys);
         }
         for _ in 0..READS_MAX {
-            let read = async { own_keys::read(&self.db, &self.master_key, &scope).await.map(Arc::new) };
+            let read = async {
+                let sealed = self.control.provider_keys(&scope).await?;
+                Ok::<_, StoreError>(Arc::new(own_keys::open(sealed, &self.master_key, &scope)))
+            };
             let read = self.own_keys.get_or_insert_async(&organization, read);
             let before = self.revision.load(Ordering::Acquire);
             let keys = tokio::time::timeout(LOOKUP_DEADLINE, read).await.map_err(|elapsed| away(elapsed.into()))?;
@@ -246,37 +265,102 @@ impl Directory {
 
     /// The caller in the store; `Err(None)` when the key is nobody's.
     async fn read(&self, hash: &KeyHash) -> Result<Arc<Caller>, Option<StoreError>> {
-        let row = store::caller_by_key_hash(&self.db, hash).await.map_err(Some)?;
+        let row = self.control.caller(hash).await.map_err(Some)?;
         let caller = Caller::proven(row.ok_or(None)?, *hash).map_err(Some)?;
         Ok(Arc::new(caller))
     }
 
-    /// Follows the change feed until the process stops.
-    pub(crate) async fn follow(self: Arc<Self>, shutdown: Shutdown) {
-        let mut ticks = tokio::time::interval(FEED_PERIOD);
-        let stopping = shutdown.stopping();
-        tokio::pin!(stopping);
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = &mut stopping => return,
+    /// Begins to follow the change feed, so that nothing that is known is older than the first call. None: control is
+    /// elsewhere and away, and is looked for from now on.
+    pub(crate) async fn begin(&self, now: UnixMicros) -> Result<Option<Feed>, StoreError> {
+        match self.connect(now).await {
+            Ok(feed) => Ok(Some(feed)),
+            Err(error) if self.control.is_remote() => {
+                tracing::warn!(error = %chain(&error), "control is away; this gateway begins with what it knows");
+                Ok(None)
             }
-            if let Err(error) = self.catch_up().await {
-                tracing::warn!(%error, "the change feed cannot be read; known keys go on");
-            }
+            Err(error) => Err(error),
         }
     }
 
-    async fn catch_up(&self) -> Result<(), StoreError> {
-        loop {
-            let changes = store::changes_after(&self.db, self.revision.load(Ordering::Acquire), FEED_PAGE).await?;
-            let Some(last) = changes.last() else { return Ok(()) };
-            // The revision moves first: a read that began before it is then thrown away, whatever it saw.
-            self.revision.store(last.revision, Ordering::Release);
-            for change in &changes {
-                self.forget(change);
-            }
+    /// A feed whose first news is taken in.
+    async fn connect(&self, now: UnixMicros) -> Result<Feed, StoreError> {
+        let connected = async {
+            let mut feed = self.control.watch(self.revision.load(Ordering::Acquire)).await?;
+            let news = feed.next().await?;
+            Ok::<_, StoreError>((feed, news))
+        };
+        let away = |elapsed: tokio::time::error::Elapsed| StoreError::Unavailable { act: "follow changes", source: elapsed.into() };
+        let (feed, news) = tokio::time::timeout(CONNECT_DEADLINE, connected).await.map_err(away)??;
+        self.learn(&news, now);
+        Ok(feed)
+    }
+
+    /// Follows the change feed until the process stops.
+    pub(crate) async fn follow(self: Arc<Self>, feed: Option<Feed>, shutdown: Shutdown) {
+        let stopping = shutdown.stopping();
+        tokio::pin!(stopping);
+        tokio::select! {
+            () = self.follow_on(feed) => {}
+            () = &mut stopping => {}
         }
+    }
+
+    async fn follow_on(&self, mut feed: Option<Feed>) {
+        loop {
+            let Err(error) = self.follow_once(feed.take()).await;
+            tracing::warn!(error = %chain(&error), "the change feed cannot be read; known keys go on for a while");
+            tokio::time::sleep(RECONNECT_PAUSE).await;
+        }
+    }
+
+    async fn follow_once(&self, feed: Option<Feed>) -> Result<Infallible, StoreError> {
+        let mut feed = match feed {
+            Some(feed) => feed,
+            None => self.connect(service::clock::now()).await?,
+        };
+        loop {
+            let news = feed.next().await?;
+            self.learn(&news, service::clock::now());
+        }
+    }
+
+    /// Takes in what is new.
+    fn learn(&self, news: &News, now: UnixMicros) {
+        // The revision moves first: a read that began before it is then thrown away, whatever it saw.
+        self.revision.store(news.revision, Ordering::Release);
+        if news.reset {
+            self.callers.clear();
+            self.nobodies.clear();
+            self.own_keys.clear();
+        }
+        for change in &news.changes {
+            self.forget(change);
+        }
+        self.heard_at.store(now.0, Ordering::Release);
+    }
+
+    fn is_heard_within(&self, seconds: i64, now: UnixMicros) -> bool {
+        UnixMicros(self.heard_at.load(Ordering::Acquire)).plus_seconds(seconds) > now
+    }
+
+    /// Refuses what credits would pay while too long nothing was heard of changes: by then the key or the organization may
+    /// have lost its right to them.
+    pub(crate) fn credits_are_known(&self, now: UnixMicros) -> Result<(), Fault> {
+        if self.is_heard_within(CREDITS_STALE_SECONDS, now) {
+            return Ok(());
+        }
+        Err(Fault::new(Code::CreditsUnavailable, "credits cannot be used right now; nothing was charged, try again in a moment")
+            .retry_after_ms(1_000)
+            .note("nothing was heard of control for too long"))
+    }
+
+    /// Refuses every call while too long nothing was heard of changes.
+    fn keys_are_known(&self, now: UnixMicros) -> Result<(), Fault> {
+        if self.is_heard_within(KEYS_STALE_SECONDS, now) {
+            return Ok(());
+        }
+        Err(away("nothing was heard of control for too long".into()))
     }
 
     fn forget(&self, change: &ChangeRow) {
@@ -300,6 +384,21 @@ fn away(cause: domain::fault::Cause) -> Fault {
         .because(cause)
 }
 
+/// An error with its causes, on one line.
+fn chain(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
 fn nobody() -> Fault {
     Fault::new(Code::InvalidApiKey, "this API key is unknown here; check that it is whole and belongs to this instance")
 }
+
+#[cfg(test)]
+#[path = "directory_tests.rs"]
+mod tests;

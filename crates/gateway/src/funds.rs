@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use domain::{Code, Epoch, Fault, GatewayId, LeaseId, NanoUsd, OrgScope, OrganizationId};
 use parking_lot::{Mutex, RwLock};
-use store::{Db, LeaseExtend, LeaseGrant, LeaseGranted, StoreError};
+use rpc::Control;
+use store::{LeaseExtend, LeaseGrant, LeaseGranted, StoreError};
 use uuid::Uuid;
 
 /// A broker that takes longer counts as away: 503, never 402.
@@ -26,7 +27,7 @@ const IN_FLIGHT_RETRY_MS: u64 = 1_000;
 
 /// All accounts of this gateway's epoch.
 pub(crate) struct Funds {
-    db: Db,
+    control: Control,
     gateway: GatewayId,
     epoch: Epoch,
     accounts: RwLock<HashMap<OrganizationId, Arc<Account>>>,
@@ -122,8 +123,8 @@ impl Drop for Hold {
 }
 
 impl Funds {
-    pub(crate) fn new(db: Db, gateway: GatewayId, epoch: Epoch) -> Self {
-        Self { db, gateway, epoch, accounts: RwLock::new(HashMap::new()) }
+    pub(crate) fn new(control: Control, gateway: GatewayId, epoch: Epoch) -> Self {
+        Self { control, gateway, epoch, accounts: RwLock::new(HashMap::new()) }
     }
 
     /// Open holds and what they hold together, for metrics.
@@ -212,11 +213,11 @@ impl Funds {
             None => {
                 let grant =
                     LeaseGrant { lease: ask.lease, gateway: self.gateway, epoch: self.epoch, want: ask.want, least: ask.least, now };
-                store::lease_grant(&self.db, scope, &grant).await
+                self.control.lease_grant(scope, &grant).await
             }
             Some(extension) => {
                 let extend = LeaseExtend { lease: ask.lease, extension, want: ask.want, least: ask.least, now };
-                store::lease_extend(&self.db, scope, &extend).await
+                self.control.lease_extend(scope, &extend).await
             }
         }
     }
@@ -224,8 +225,8 @@ impl Funds {
     /// 503 while credit is bound elsewhere for our own reason; 429 while calls in flight may free enough; else 402.
     async fn refusal(&self, account: &Account, need: NanoUsd, free: NanoUsd, own: Option<NanoUsd>) -> Fault {
         let own_lease = account.state.lock().lease;
-        match tokio::time::timeout(BROKER_DEADLINE, store::leases_open(&self.db, &account.scope)).await {
-            Ok(Ok(leases)) if leases.iter().any(|lease| Some(lease.lease) != own_lease) => {
+        match tokio::time::timeout(BROKER_DEADLINE, self.control.leases_open(&account.scope)).await {
+            Ok(Ok(leases)) if leases.iter().any(|lease| Some(*lease) != own_lease) => {
                 return unavailable("credit is still leased to an earlier life of a gateway").retry_after_ms(IN_FLIGHT_RETRY_MS);
             }
             Ok(Ok(_)) => {}

@@ -2,7 +2,7 @@
 
 use domain::ids::TransferId;
 use domain::{ApiKeyId, ManagementKeyId, ProjectId, UnixMicros, UserId};
-use store::{Account as LedgerAccount, Bootstrap, Bootstrapped, CreditsGrant, NewApiKey, NewManagementKey, OpenOptions, ProjectMode};
+use store::{Account as LedgerAccount, Bootstrap, Bootstrapped, CreditsGrant, Db, NewApiKey, NewManagementKey, OpenOptions, ProjectMode};
 
 use super::*;
 
@@ -72,7 +72,7 @@ async fn world(credits: NanoUsd) -> World {
     };
     let made = store::bootstrap(&db, &new).await.unwrap();
     assert!(matches!(made, Bootstrapped::Created(_)));
-    let funds = Arc::new(Funds::new(db.clone(), GatewayId(id(7)), Epoch(1)));
+    let funds = Arc::new(Funds::new(Control::Local(db.clone()), GatewayId(id(7)), Epoch(1)));
     World { db, scope: OrgScope::proven(OrganizationId::from_uuid(id(5))), funds, _folder: folder }
 }
 
@@ -142,7 +142,7 @@ async fn new_credit_is_found_without_a_restart() {
 async fn credit_that_an_earlier_life_holds_is_our_fault_and_no_402() {
     let world = world(NanoUsd(100)).await;
     world.funds.hold(world.scope, NanoUsd(100), NanoUsd(100)).await.unwrap();
-    let next_life = Funds::new(world.db.clone(), GatewayId(id(7)), Epoch(2));
+    let next_life = Funds::new(Control::Local(world.db.clone()), GatewayId(id(7)), Epoch(2));
     let fault = next_life.hold(world.scope, NanoUsd(50), NanoUsd(50)).await.map(|_| ()).unwrap_err();
     assert_eq!(fault.code(), Code::CreditsUnavailable);
 }

@@ -11,10 +11,11 @@ use catalog::{Catalog, CatalogHandle};
 use events::Journal;
 use kv::{Cache, Limiter};
 use outbound::{Limits, Upstream};
+use rpc::Control;
 use seal::MasterKey;
 use service::config::{ConfigError, ProviderConfig};
 use service::{Config, Shutdown};
-use store::{Db, StoreError};
+use store::StoreError;
 
 use crate::cooldown::Cooldowns;
 use crate::credentials::Credentials;
@@ -68,8 +69,8 @@ impl Settings {
 
 /// What others made for the gateway.
 pub struct Parts {
-    /// The relational store: directory and lease broker.
-    pub db: Db,
+    /// Directory and lease broker.
+    pub control: Control,
     /// The event log, open for this life of the gateway.
     pub journal: Arc<Journal>,
     /// Providers, models and prices, local changes included.
@@ -116,12 +117,12 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together and starts the background tasks.
     pub async fn start(settings: Settings, parts: Parts, shutdown: &Shutdown) -> Result<Arc<Self>, StartError> {
-        let Parts { db, journal, catalog, master_key, metrics } = parts;
+        let Parts { control, journal, catalog, master_key, metrics } = parts;
         let credentials = Credentials::new(&catalog, &settings.providers, settings.simulated.as_deref())?;
-        let directory =
-            Arc::new(Directory::new(db.clone(), master_key, settings.unknown_keys_per_minute).await.map_err(StartError::Store)?);
+        let directory = Arc::new(Directory::new(control.clone(), master_key, settings.unknown_keys_per_minute));
+        let feed = directory.begin(service::clock::now()).await.map_err(StartError::Store)?;
         let gateway = Arc::new(Self {
-            funds: Funds::new(db.clone(), journal.gateway(), journal.epoch()),
+            funds: Funds::new(control.clone(), journal.gateway(), journal.epoch()),
             directory,
             catalog: CatalogHandle::new(catalog),
             credentials: ArcSwap::from_pointee(credentials),
@@ -131,14 +132,14 @@ impl Gateway {
             limiter: Limiter::memory(),
             cache: Cache::memory(settings.cache_bytes_max),
             cooldowns: Cooldowns::default(),
-            key_health: Arc::new(KeyHealth::new(db.clone())),
-            spends: Arc::new(KeySpends::new(db.clone())),
+            key_health: Arc::new(KeyHealth::new(control.clone())),
+            spends: Arc::new(KeySpends::new(control)),
             metrics,
             in_flight: AtomicU64::new(0),
             body_bytes: AtomicU64::new(0),
             settings,
         });
-        shutdown.spawn(Arc::clone(&gateway.directory).follow(shutdown.clone()));
+        shutdown.spawn(Arc::clone(&gateway.directory).follow(feed, shutdown.clone()));
         shutdown.spawn(Arc::clone(&gateway.key_health).follow(shutdown.clone()));
         shutdown.spawn(Arc::clone(&gateway.spends).follow(shutdown.clone()));
         shutdown.spawn(Arc::clone(&gateway).read_gauges(shutdown.clone()));

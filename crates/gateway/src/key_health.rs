@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use domain::{OrganizationId, ProviderKeyId, UnixMicros};
 use parking_lot::Mutex;
+use rpc::Control;
 use service::Shutdown;
-use store::{Db, KeyOutcome, ProviderKeyUse};
+use store::{KeyOutcome, ProviderKeyUse};
 
 /// How often what was gathered is written.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -24,15 +25,15 @@ const WRITTEN_MAX: usize = 100_000;
 
 /// What waits to be written, and what was.
 pub(crate) struct KeyHealth {
-    db: Db,
+    control: Control,
     pending: Mutex<HashMap<ProviderKeyId, ProviderKeyUse>>,
     /// When each was last written, and whether it was well then.
     written: Mutex<HashMap<ProviderKeyId, (UnixMicros, bool)>>,
 }
 
 impl KeyHealth {
-    pub(crate) fn new(db: Db) -> Self {
-        Self { db, pending: Mutex::default(), written: Mutex::default() }
+    pub(crate) fn new(control: Control) -> Self {
+        Self { control, pending: Mutex::default(), written: Mutex::default() }
     }
 
     /// Notes how a call found a key.
@@ -75,7 +76,7 @@ impl KeyHealth {
         if batch.is_empty() {
             return;
         }
-        let written = tokio::time::timeout(DEADLINE, store::provider_keys_used(&self.db, &batch)).await;
+        let written = tokio::time::timeout(DEADLINE, self.control.provider_keys_used(&batch)).await;
         let failed = match written {
             Ok(done) => done.err().map(|error| error.to_string()),
             Err(elapsed) => Some(elapsed.to_string()),

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use domain::{Code, Fault, NanoUsd, OrgScope, ProviderKeyId, UnixMicros};
 use parking_lot::Mutex;
+use rpc::Control;
 use service::Shutdown;
-use store::{Db, SpendCap, SpendWindow};
+use store::{SpendCap, SpendWindow};
 
 /// How often the ledger is asked about keys in use.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -61,19 +62,19 @@ impl Spent {
 
 /// What is known of keys with caps.
 pub(crate) struct KeySpends {
-    db: Option<Db>,
+    control: Option<Control>,
     known: Mutex<HashMap<ProviderKeyId, Spent>>,
 }
 
 impl KeySpends {
-    pub(crate) fn new(db: Db) -> Self {
-        Self { db: Some(db), known: Mutex::default() }
+    pub(crate) fn new(control: Control) -> Self {
+        Self { control: Some(control), known: Mutex::default() }
     }
 
     /// Nothing is known and nobody is asked.
     #[cfg(test)]
     pub(crate) fn unknown() -> Self {
-        Self { db: None, known: Mutex::default() }
+        Self { control: None, known: Mutex::default() }
     }
 
     /// Asks the ledger about those of these keys that are not known yet.
@@ -98,8 +99,8 @@ impl KeySpends {
             let say = "what the organization's own keys have spent cannot be read right now; try again in a moment";
             Fault::new(Code::DirectoryUnavailable, say).retry_after_ms(1_000).note("read what a provider key spent").because(cause)
         };
-        let Some(db) = &self.db else { return Err(away("there is no ledger here".into())) };
-        let read = tokio::time::timeout(DEADLINE, store::provider_key_spent(db, &scope, id, now)).await;
+        let Some(control) = &self.control else { return Err(away("there is no ledger here".into())) };
+        let read = tokio::time::timeout(DEADLINE, control.provider_key_spent(&scope, id, now)).await;
         let (month, total) = read.map_err(|elapsed| away(elapsed.into()))?.map_err(|error| away(error.into()))?;
         Ok(Amounts { month, total })
     }

@@ -28,16 +28,14 @@ impl Instance {
     /// Opens the stores, making and migrating them as needed.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         let data_dir = config.data_dir.clone();
-        private_folder(&data_dir).map_err(|e| {
-            ConfigError::new("settings", "data_dir", format!("{}: {e}", data_dir.display()), "name a folder that this process may write to")
-        })?;
+        data_folder(&data_dir)?;
         let embedded = || format!("sqlite://{}", data_dir.join("llmg.db").display());
         let url = config.database_url.as_ref().map_or_else(embedded, |url| url.expose().clone());
         let db = Db::open(&url, store::OpenOptions::default()).await.context("open the relational store")?;
         db.migrate().await.context("migrate the relational store")?;
         let analytics = Analytics::open(&data_dir.join("analytics.db"), ANALYTICS_READERS_MAX).await.context("open the analytics store")?;
         analytics.migrate().await.context("migrate the analytics store")?;
-        Ok(Self { db, analytics, events_dir: data_dir.join("events"), data_dir })
+        Ok(Self { db, analytics, events_dir: events_dir(config), data_dir })
     }
 
     /// The key that seals what is stored and never shown: of the settings, or else of the data folder.
@@ -50,27 +48,52 @@ impl Instance {
         MasterKey::from_hex(hex.expose()).with_context(|| format!("read {}", path.display()))
     }
 
-    /// Opens this gateway's event log; calls that a dead process left open are ended here.
-    pub(crate) async fn journal(&self, config: &Config) -> anyhow::Result<Arc<Journal>> {
-        let gateway = gateway_id(&self.data_dir.join("gateway.id")).context("read this gateway's identity")?;
-        let mut options = OpenOptions::new(gateway, service::clock::now());
-        options.durability = match config.durability {
-            Durability::Process => events::Durability::Process,
-            Durability::Power => events::Durability::Power,
-        };
-        let events_dir = self.events_dir.clone();
-        let opened = tokio::task::spawn_blocking(move || Journal::open(&events_dir, &options)).await.context("open the event log")?;
-        let (journal, recovered) = opened.context("open the event log")?;
-        for epoch in recovered {
-            tracing::warn!(?epoch, "an earlier life of this gateway ended without a clean stop; its open calls were ended");
-        }
-        Ok(Arc::new(journal))
-    }
-
     pub(crate) async fn close(&self) {
         self.db.close().await;
         self.analytics.close().await;
     }
+}
+
+/// Opens this gateway's event log; calls that a dead process left open are ended here.
+pub(crate) async fn journal(config: &Config) -> anyhow::Result<Arc<Journal>> {
+    let gateway = gateway_id(&config.data_dir.join("gateway.id")).context("read this gateway's identity")?;
+    let mut options = OpenOptions::new(gateway, service::clock::now());
+    options.durability = match config.durability {
+        Durability::Process => events::Durability::Process,
+        Durability::Power => events::Durability::Power,
+    };
+    let events_dir = events_dir(config);
+    let opened = tokio::task::spawn_blocking(move || Journal::open(&events_dir, &options)).await.context("open the event log")?;
+    let (journal, recovered) = opened.context("open the event log")?;
+    for epoch in recovered {
+        tracing::warn!(?epoch, "an earlier life of this gateway ended without a clean stop; its open calls were ended");
+    }
+    Ok(Arc::new(journal))
+}
+
+fn events_dir(config: &Config) -> PathBuf {
+    config.events_dir.clone().unwrap_or_else(|| config.data_dir.join("events"))
+}
+
+/// Makes the data folder, for this process's user only.
+pub(crate) fn data_folder(path: &Path) -> Result<(), ConfigError> {
+    private_folder(path).map_err(|e| {
+        ConfigError::new("settings", "data_dir", format!("{}: {e}", path.display()), "name a folder that this process may write to")
+    })
+}
+
+/// The master key of a gateway apart from control: it must be control's, so none is made.
+pub(crate) fn master_key_given(config: &Config) -> anyhow::Result<MasterKey> {
+    if let Some(hex) = &config.master_key {
+        return MasterKey::from_hex(hex.expose()).context("read the setting `master_key`");
+    }
+    let path = config.data_dir.join("master.key");
+    let refused = |e: std::io::Error| {
+        let reason = format!("unset, and {}: {e}", path.display());
+        ConfigError::new("settings", "master_key", reason, "give this gateway the master key that control has")
+    };
+    let hex = Secret::new(std::fs::read_to_string(&path).map_err(refused)?);
+    MasterKey::from_hex(hex.expose()).with_context(|| format!("read {}", path.display()))
 }
 
 /// The built-in catalog with the operator's changes.

@@ -81,6 +81,18 @@ pub struct Config {
     /// URL of the control service.
     #[serde(deserialize_with = "optional")]
     pub control_url: Option<String>,
+    /// PEM certificate that control's is signed by.
+    #[serde(deserialize_with = "optional")]
+    pub control_ca: Option<PathBuf>,
+    /// Address where control answers gateways.
+    #[serde(deserialize_with = "optional")]
+    pub control_listen: Option<SocketAddr>,
+    /// What control and gateways share.
+    #[serde(deserialize_with = "optional_secret")]
+    pub cluster_token: Option<Secret<String>>,
+    /// Folder for the event log; `None`: in `data_dir`.
+    #[serde(deserialize_with = "optional")]
+    pub events_dir: Option<PathBuf>,
     /// Folder for the embedded stores.
     pub data_dir: PathBuf,
     /// 64 hexadecimal digits.
@@ -213,9 +225,26 @@ impl Config {
         self.allow_private_upstreams.unwrap_or_else(|| self.listen.ip().is_loopback())
     }
 
+    /// What gateways and control say to each other.
+    fn control_checked(&self, file: &str, env: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        if self.control_url.as_deref().is_some_and(|url| !(url.starts_with("http://") || url.starts_with("https://"))) {
+            return Err(refusal(file, env, "control_url", "not a URL"));
+        }
+        let weak = |token: &Secret<String>| {
+            token.expose().len() < CLUSTER_TOKEN_MIN || !token.expose().bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if self.cluster_token.as_ref().is_some_and(weak) {
+            return Err(refusal(file, env, "cluster_token", "not 32 or more visible ASCII letters"));
+        }
+        let needs = [("control_url", self.control_url.is_some()), ("control_listen", self.control_listen.is_some())];
+        match needs.iter().find(|(_, is_set)| *is_set && self.cluster_token.is_none()) {
+            Some((field, _)) => Err(ConfigError::new(place(file, env, field), *field, "set without `cluster_token`", "set both")),
+            None => Ok(()),
+        }
+    }
+
     fn checked(self, file: &str, env: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let later = [
-            ("control_url", self.control_url.is_some()),
             ("redis_url", self.redis_url.is_some()),
             ("kafka_brokers", self.kafka_brokers.is_some()),
             ("clickhouse_url", self.clickhouse_url.is_some()),
@@ -231,6 +260,7 @@ impl Config {
                 "set both tls_cert and tls_key, or neither",
             ));
         }
+        self.control_checked(file, env)?;
         if self.smtp_url.is_some() != self.mail_from.is_some() {
             return Err(ConfigError::new(
                 place(file, env, "smtp_url"),
@@ -259,6 +289,9 @@ impl Config {
         Ok(self)
     }
 }
+
+/// Letters that a cluster's token has at least.
+const CLUSTER_TOKEN_MIN: usize = 32;
 
 /// Puts one `LLMG_…` variable into the table and remembers where the value came from.
 fn overlay(table: &mut Table, from_env: &mut BTreeMap<String, String>, name: &str, value: String) -> Result<(), ConfigError> {
@@ -422,66 +455,5 @@ fn log_format<'de, D: Deserializer<'de>>(from: D) -> Result<LogFormat, D::Error>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
-    }
-
-    #[test]
-    fn nothing_set_is_the_embedded_default() {
-        let config = Config::parse(None, []).unwrap();
-        assert_eq!(config.listen.to_string(), "127.0.0.1:4000");
-        assert!(config.private_upstreams_allowed() && config.providers.is_empty());
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_file() {
-        let file = "listen = \"127.0.0.1:1\"\nbody_bytes_max = 5\n[providers.openai]\napi_key = \"file\"\n";
-        let config = Config::parse(
-            Some(("llmg.toml", file)),
-            env(&[
-                ("LLMG_LISTEN", "0.0.0.0:2"),
-                ("LLMG_PROVIDER_OPENAI_API_KEY", "1234"),
-                ("LLMG_PROVIDER_GOOGLE_AI_STUDIO_BASE_URL", "http://h"),
-            ]),
-        )
-        .unwrap();
-        assert_eq!((config.listen.to_string().as_str(), config.body_bytes_max), ("0.0.0.0:2", 5));
-        assert_eq!(config.providers["openai"].api_key.as_ref().map(|k| k.expose().as_str()), Some("1234"));
-        assert_eq!(config.providers["google-ai-studio"].base_url.as_deref(), Some("http://h"));
-        assert!(!config.private_upstreams_allowed());
-        assert!(!format!("{config:?}").contains("1234"), "a secret is shown");
-        assert!(Config::parse(None, env(&[("LLMG_BIN", "target/llmg"), ("LLMG_TEST_FULL", "1")])).is_ok(), "other programs' variables");
-    }
-
-    #[test]
-    fn refusals_are_one_line_with_place_field_reason_and_mend() {
-        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
-        let cases: &[Case<'_>] = &[
-            ("lisen = \"x\"", &[], &["c.toml", "`lisen`", "unknown field", "did you mean `listen`?"]),
-            ("listen = \"here\"", &[], &["c.toml", "`listen`", "invalid socket address", "IP:PORT"]),
-            ("", &[("LLMG_LISTEN", "here")], &["environment LLMG_LISTEN", "`listen`", "IP:PORT"]),
-            ("", &[("LLMG_LISTN", "x")], &["environment", "`LLMG_LISTN`", "unknown setting", "did you mean `listen`?"]),
-            ("", &[("LLMG_PROVIDER_OPENAI_KEY", "x")], &["environment", "`LLMG_PROVIDER_OPENAI_KEY`", "unknown setting", "_API_KEY"]),
-            ("body_bytes_max = -1", &[], &["`body_bytes_max`", "`-1` is not a whole number"]),
-            ("a = [", &[], &["c.toml", "line 1"]),
-            ("[providers.openai]\nkey = \"x\"", &[], &["providers.openai", "unknown field `key`"]),
-            ("", &[("LLMG_PROVIDER_OPENAI_BASE_URL", "ftp://x")], &["environment LLMG_PROVIDER_OPENAI_BASE_URL", "http://"]),
-            ("", &[("LLMG_REDIS_URL", "redis://x")], &["LLMG_REDIS_URL", "embedded default only", "unset it"]),
-            ("tls_cert = \"a.pem\"", &[], &["`tls_cert`", "set both"]),
-            ("smtp_url = \"smtps://h\"", &[], &["`smtp_url`", "set both"]),
-            ("trusted_proxies = \"10.0.0.0/8, proxy\"", &[], &["c.toml", "`trusted_proxies`", "`proxy`", "CIDR"]),
-            ("master_key = \"abc\"", &[], &["`master_key`", "64 hexadecimal digits"]),
-            ("durability = \"none\"", &[], &["`durability`", "unknown variant `none`", "power"]),
-        ];
-        for (file, vars, wanted) in cases {
-            let said = Config::parse(Some(("c.toml", file)), env(vars)).unwrap_err().to_string();
-            assert!(!said.contains('\n'), "{said}");
-            for part in *wanted {
-                assert!(said.contains(part), "`{part}` is missing from: {said}");
-            }
-        }
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

@@ -28,8 +28,17 @@ pub const FIELDS: &[Field] = &[
         "",
         "URL that users reach the instance at, beginning with http:// or https://; browsers log in at this address only",
     ),
-    field("control_url", "", "URL of the control service, for a gateway that runs apart from it"),
+    field(
+        "control_url",
+        "",
+        "where control's `control_listen` is, beginning with http:// or https://, for a gateway that runs apart from it and opens no \
+         store; needs `cluster_token` and control's master key",
+    ),
+    field("control_ca", "", "PEM file with the certificate that control's is signed by; unset: those that everybody trusts"),
+    field("control_listen", "", "address where control answers gateways that run apart, as `IP:PORT`; needs `cluster_token`"),
+    field("cluster_token", "", "secret of at least 32 letters that control and the gateways apart from it share"),
     field("data_dir", "./data", "folder for the embedded stores, the event log and the master key"),
+    field("events_dir", "", "folder for the event log; unset: `events` in the data folder; gateways and metering must share it"),
     field(
         "master_key",
         "",

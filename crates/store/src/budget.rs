@@ -1,6 +1,7 @@
 //! Budgets: how much a scope may spend in each window. What is spent and leased of a window is in `ledger`.
 
 use domain::{BudgetId, NanoUsd, OrgScope, OrganizationId, Period, UnixMicros};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
@@ -19,7 +20,8 @@ pub const BUDGETS_PER_SCOPE_MAX: i64 = 10;
 pub const BUDGETS_BY_CALL_MAX: i64 = 500;
 
 /// What a budget is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BudgetScope {
     /// What kind of thing.
     pub kind: BudgetScopeKind,
@@ -28,7 +30,8 @@ pub struct BudgetScope {
 }
 
 /// A budget.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BudgetRow {
     /// Which.
     pub id: BudgetId,

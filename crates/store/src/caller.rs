@@ -1,6 +1,7 @@
 //! From a key's SHA-256 to everything a gateway must know about its caller.
 
 use domain::{ApiKeyId, OrganizationId, ProjectId, UnixMicros};
+use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 
 use crate::budget::{BudgetRow, KeyScopes, budgets_of_key};
@@ -12,7 +13,8 @@ use crate::sub_account::CallerSubAccount;
 use crate::words::{KeyStatus, OrganizationStatus, ProjectMode, SubAccountStatus};
 
 /// What a gateway keeps of a key. The caller judges status and expiry: a revoked key's row is found, too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CallerRow {
     /// The key.
     pub key: ApiKeyId,

@@ -1,6 +1,7 @@
 //! Organizations' data keys, sealed under a master key that is not here.
 
 use domain::{OrgScope, UnixMicros};
+use serde::{Deserialize, Serialize};
 
 use crate::audit::Trail;
 use crate::db::{Db, commit};
@@ -8,7 +9,8 @@ use crate::error::{Act, StoreError};
 use crate::row::Columns;
 
 /// A sealed data key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DataKeyRow {
     /// Counts from 1.
     pub version: u32,

@@ -1,6 +1,7 @@
 //! Organizations' own keys at providers: sealed, and never readable again.
 
 use domain::{NanoUsd, OrgScope, ProviderKeyId, UnixMicros, UserId};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api_key::texts_stored;
@@ -120,7 +121,8 @@ pub struct ProviderKeyRow {
 }
 
 /// What a gateway, or a test, needs to call a provider with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SealedProviderKeyRow {
     /// Its id: the row that it is sealed for.
     pub id: ProviderKeyId,

@@ -155,7 +155,8 @@ impl ProviderSecret {
 }
 
 /// The most that a key's calls may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SpendCap {
     /// At the provider's prices.
     pub amount: NanoUsd,
@@ -164,7 +165,8 @@ pub struct SpendCap {
 }
 
 /// What a key may be used for, and how: everything beside the secret and its place in the order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ProviderKeySettings {
     /// Where its account is; a call that asks for a region uses keys of that region or of none.
     pub region: Option<String>,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{OrgScope, OrganizationId, ProjectId, SubAccountId, UnixMicros};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
@@ -55,7 +56,8 @@ pub struct SubAccountRow {
 }
 
 /// What a gateway keeps of the sub-account of a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CallerSubAccount {
     /// Which.
     pub id: SubAccountId,

@@ -20,6 +20,19 @@ macro_rules! words {
                 match text { $($text => Some(Self::$variant),)* _ => None }
             }
         }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(from)?;
+                Self::parse(&text).ok_or_else(|| serde::de::Error::custom(concat!("no such ", stringify!($name))))
+            }
+        }
     )*};
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod keys;
 pub(crate) mod reconcile;
 pub(crate) mod serve;
+mod serve_apart;
 pub(crate) mod sim;
 
 /// Prints for the person or program that called: standard output is this program's interface.

@@ -20,7 +20,7 @@ use service::{Config, Shutdown};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::say;
+use super::{say, serve_apart};
 use crate::edge::{self, Edge};
 use crate::front;
 use crate::instance::{self, Instance};
@@ -37,11 +37,21 @@ struct Roles {
     metering: bool,
 }
 
+/// What a gateway is made from.
+pub(super) struct GatewayFrom {
+    pub(super) control: rpc::Control,
+    pub(super) catalog: catalog::Catalog,
+    pub(super) master_key: Arc<MasterKey>,
+}
+
 pub(crate) async fn up(config: Config) -> anyhow::Result<ExitCode> {
     serve(config, Roles { gateway: true, control: true, metering: true }).await
 }
 
 pub(crate) async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
+    if config.control_url.is_some() {
+        return super::serve_apart::gateway(config).await;
+    }
     serve(config, Roles { gateway: true, control: false, metering: false }).await
 }
 
@@ -67,14 +77,18 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
     let mut registry = Registry::default();
     let mut gateway_parts = None;
     if roles.gateway {
-        gateway_parts =
-            Some(start_gateway(&config, &instance, (catalog.clone(), Arc::clone(&master_key)), &mut registry, &edge_stop).await?);
+        let from = GatewayFrom {
+            control: rpc::Control::Local(instance.db.clone()),
+            catalog: catalog.clone(),
+            master_key: Arc::clone(&master_key),
+        };
+        gateway_parts = Some(start_gateway(&config, from, &mut registry, &edge_stop).await?);
     }
     let metering = roles.metering.then(|| start_metering(&instance, gateway_parts.as_ref().map(|(_, journal)| journal), &metering_stop));
     let gateway = gateway_parts.as_ref().map(|(gateway, _)| Arc::clone(gateway));
     let ops = ops::router(Ops {
         registry,
-        db: instance.db.clone(),
+        db: Some(instance.db.clone()),
         gateway: gateway.clone(),
         metering: metering.as_ref().map(|(status, _)| status.clone()),
     });
@@ -84,8 +98,9 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
     if roles.control {
         edge_stop.spawn(Arc::clone(&control).mail_run(edge_stop.clone()));
         edge_stop.spawn(Arc::clone(&control).purge_run(edge_stop.clone()));
+        serve_apart::control(&config, &instance, &edge_stop).await?;
     }
-    let rest = rest(&config, roles, &ops, control);
+    let rest = rest(&config, &ops, roles.control.then_some(control));
     let mut servers = Vec::new();
     let proxies = Arc::new(config.trusted_proxies.clone());
     if let Some(listener) = ops_listener {
@@ -100,10 +115,11 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
         say("llmg metering is ready");
     }
     service::shutdown::signalled().await.context("listen for signals")?;
-    stop(servers, &edge_stop, gateway_parts.map(|(_, journal)| journal), metering.map(|(_, task)| (metering_stop, task)), &instance).await
+    stop(servers, &edge_stop, gateway_parts.map(|(_, journal)| journal), metering.map(|(_, task)| (metering_stop, task)), Some(&instance))
+        .await
 }
 
-async fn bind(config: &Config, field: &str, at: SocketAddr) -> anyhow::Result<Listener> {
+pub(super) async fn bind(config: &Config, field: &str, at: SocketAddr) -> anyhow::Result<Listener> {
     let tcp = TcpListener::bind(at)
         .await
         .map_err(|e| ConfigError::new("settings", field, format!("{at}: {e}"), "free the port, or choose another address"))?;
@@ -117,10 +133,9 @@ async fn bind(config: &Config, field: &str, at: SocketAddr) -> anyhow::Result<Li
     Ok(Listener { tcp, tls, drain: Duration::from_millis(config.drain_timeout_ms) })
 }
 
-async fn start_gateway(
+pub(super) async fn start_gateway(
     config: &Config,
-    instance: &Instance,
-    (catalog, master_key): (catalog::Catalog, Arc<MasterKey>),
+    from: GatewayFrom,
     registry: &mut Registry,
     stop: &Shutdown,
 ) -> anyhow::Result<(Arc<Gateway>, Arc<Journal>)> {
@@ -130,8 +145,9 @@ async fn start_gateway(
     let options = sim::Options { control: false, journal_entries_max: 1, kept_requests_max: 0, ..sim::Options::default() };
     let stopping = stop.stopping();
     stop.spawn(sim::serve(simulated, options, stopping));
-    let journal = instance.journal(config).await?;
-    let parts = Parts { db: instance.db.clone(), journal: Arc::clone(&journal), catalog, master_key, metrics: Metrics::register(registry) };
+    let journal = instance::journal(config).await?;
+    let GatewayFrom { control, catalog, master_key } = from;
+    let parts = Parts { control, journal: Arc::clone(&journal), catalog, master_key, metrics: Metrics::register(registry) };
     let gateway = Gateway::start(Settings::new(config, Some(simulated_at)), parts, stop).await?;
     if let Some(path) = &config.catalog_file {
         stop.spawn(Arc::clone(&gateway).follow_catalog(path.clone(), stop.clone()));
@@ -150,9 +166,9 @@ fn start_metering(instance: &Instance, journal: Option<&Arc<Journal>>, stop: &Sh
 }
 
 /// What is not `/v1`. Operations share the main listener only while that is loopback.
-fn rest(config: &Config, roles: Roles, ops: &Router, control: Arc<Control>) -> Router {
+pub(super) fn rest(config: &Config, ops: &Router, control: Option<Arc<Control>>) -> Router {
     let mut rest = Router::new();
-    if roles.control {
+    if let Some(control) = control {
         rest = rest.merge(control::router(control).layer(edge::compressed()));
     }
     if config.listen.ip().is_loopback() {
@@ -161,7 +177,7 @@ fn rest(config: &Config, roles: Roles, ops: &Router, control: Arc<Control>) -> R
     rest
 }
 
-fn run(listener: Listener, edge: Edge, stop: &Shutdown) -> impl Future<Output = ()> + Send + 'static {
+pub(super) fn run(listener: Listener, edge: Edge, stop: &Shutdown) -> impl Future<Output = ()> + Send + 'static {
     let make = move |peer: SocketAddr| {
         let edge = edge.clone();
         service_fn(move |request| edge.clone().answer(peer.ip(), request))
@@ -169,12 +185,12 @@ fn run(listener: Listener, edge: Edge, stop: &Shutdown) -> impl Future<Output = 
     server::serve(listener, make, stop.clone())
 }
 
-async fn stop(
+pub(super) async fn stop(
     servers: Vec<JoinHandle<()>>,
     edge_stop: &Shutdown,
     journal: Option<Arc<Journal>>,
     metering: Option<(Shutdown, JoinHandle<()>)>,
-    instance: &Instance,
+    instance: Option<&Instance>,
 ) -> anyhow::Result<ExitCode> {
     tracing::info!("stopping: open calls may end");
     edge_stop.stop();
@@ -190,7 +206,9 @@ async fn stop(
         stop.stop();
         task.await.context("stop metering")?;
     }
-    instance.close().await;
+    if let Some(instance) = instance {
+        instance.close().await;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -206,7 +224,7 @@ fn dashboard() -> Arc<Dashboard> {
     Arc::new(dashboard)
 }
 
-fn url(config: &Config, at: SocketAddr) -> String {
+pub(super) fn url(config: &Config, at: SocketAddr) -> String {
     let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
     config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{at}"))
 }

@@ -24,8 +24,10 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     ("analytics", &["domain"]),
     ("kv", &["domain"]),
     ("events", &["domain", "proto"]),
+    // What gateways ask control, in process or over gRPC.
+    ("rpc", &["domain", "proto", "service", "store"]),
     // Level 3: one service each; they never know each other. The gateway asks no analytics; metering translates nothing.
-    ("gateway", &["domain", "catalog", "llm", "policy", "proto", "seal", "service", "outbound", "store", "kv", "events"]),
+    ("gateway", &["domain", "catalog", "llm", "policy", "proto", "seal", "service", "outbound", "store", "kv", "events", "rpc"]),
     ("control", &["domain", "catalog", "policy", "proto", "seal", "service", "outbound", "store", "analytics", "kv"]),
     ("metering", &["domain", "proto", "service", "store", "analytics", "events"]),
     // Level 4.
@@ -44,6 +46,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
             "analytics",
             "kv",
             "events",
+            "rpc",
             "gateway",
             "control",
             "metering",
@@ -65,6 +68,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
             "analytics",
             "kv",
             "events",
+            "rpc",
             "gateway",
             "control",
             "metering",
