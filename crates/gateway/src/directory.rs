@@ -15,7 +15,7 @@ use domain::{ApiKeyId, Code, Fault, OrgScope, OrganizationId, ProjectId, UnixMic
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use rpc::{Control, Feed, News};
-use seal::MasterKey;
+use seal::MasterKeys;
 use service::Shutdown;
 use sha2::{Digest, Sha256};
 use store::{CallerRow, ChangeKind, ChangeRow, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
@@ -146,7 +146,7 @@ pub(crate) struct Directory {
     callers: Cache<KeyHash, Arc<Caller>>,
     nobodies: Cache<KeyHash, ()>,
     misses: Misses,
-    master_key: Arc<MasterKey>,
+    master_keys: Arc<MasterKeys>,
     own_keys: Cache<OrganizationId, Arc<OwnKeys>, ByBytes>,
     /// The newest revision that the feed has handled.
     revision: AtomicI64,
@@ -156,13 +156,13 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Knows nothing yet, and follows no feed before `begin`.
-    pub(crate) fn new(control: Control, master_key: Arc<MasterKey>, unknown_keys_per_minute: u32) -> Self {
+    pub(crate) fn new(control: Control, master_keys: Arc<MasterKeys>, unknown_keys_per_minute: u32) -> Self {
         Self {
             control,
             callers: Cache::new(CALLERS_MAX),
             nobodies: Cache::new(NOBODIES_MAX),
             misses: Misses::new(unknown_keys_per_minute),
-            master_key,
+            master_keys,
             own_keys: Cache::with_weighter(OWN_KEYS_EXPECTED, OWN_KEYS_BYTES_MAX, ByBytes),
             revision: AtomicI64::new(NOTHING_KNOWN),
             heard_at: AtomicI64::new(0),
@@ -248,13 +248,13 @@ impl Directory {
         for _ in 0..READS_MAX {
             let read = async {
                 let sealed = self.control.provider_keys(&scope).await?;
-                Ok::<_, StoreError>(Arc::new(own_keys::open(sealed, &self.master_key, &scope)))
+                Ok::<_, StoreError>(Arc::new(own_keys::open(sealed, &self.master_keys, &scope)))
             };
             let read = self.own_keys.get_or_insert_async(&organization, read);
-            let before = self.revision.load(Ordering::Acquire);
+            let before = (self.revision.load(Ordering::Acquire), self.master_keys.changes());
             let keys = tokio::time::timeout(LOOKUP_DEADLINE, read).await.map_err(|elapsed| away(elapsed.into()))?;
             let keys = keys.map_err(|error| away(error.into()))?;
-            if self.revision.load(Ordering::Acquire) == before {
+            if (self.revision.load(Ordering::Acquire), self.master_keys.changes()) == before {
                 return Ok(keys);
             }
             // As with callers: what was read may be older than the change.
@@ -319,8 +319,15 @@ impl Directory {
             Some(feed) => feed,
             None => self.connect(service::clock::now()).await?,
         };
+        let mut master_keys = self.master_keys.changes();
         loop {
             let news = feed.next().await?;
+            // What did not open may open now.
+            let changes = self.master_keys.changes();
+            if changes != master_keys {
+                self.own_keys.clear();
+                master_keys = changes;
+            }
             self.learn(&news, service::clock::now());
         }
     }

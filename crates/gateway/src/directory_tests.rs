@@ -19,7 +19,7 @@ async fn cut_off() -> Directory {
     let address = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
     let remote = Remote::new(&address, &Secret::new("0123456789abcdef0123456789abcdef".to_owned()), None).unwrap();
-    Directory::new(Control::Remote(Box::new(remote)), Arc::new(MasterKey::new(&[1; seal::KEY_BYTES]).unwrap()), 1_000)
+    Directory::new(Control::Remote(Box::new(remote)), Arc::new(MasterKeys::of(seal::MasterKey::new(&[1; seal::KEY_BYTES]).unwrap())), 1_000)
 }
 
 fn uuid(n: u128) -> uuid::Uuid {

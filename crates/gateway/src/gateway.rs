@@ -12,7 +12,7 @@ use events::Journal;
 use kv::{Cache, Limiter};
 use outbound::{Limits, Upstream};
 use rpc::Control;
-use seal::MasterKey;
+use seal::MasterKeys;
 use service::config::{ConfigError, ProviderConfig};
 use service::{Config, Shutdown};
 use store::StoreError;
@@ -75,8 +75,8 @@ pub struct Parts {
     pub journal: Arc<Journal>,
     /// Providers, models and prices, local changes included.
     pub catalog: Catalog,
-    /// Opens organizations' own provider keys.
-    pub master_key: Arc<MasterKey>,
+    /// Open organizations' own provider keys.
+    pub master_keys: Arc<MasterKeys>,
     /// Registered numbers.
     pub metrics: Metrics,
 }
@@ -117,9 +117,9 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together and starts the background tasks.
     pub async fn start(settings: Settings, parts: Parts, shutdown: &Shutdown) -> Result<Arc<Self>, StartError> {
-        let Parts { control, journal, catalog, master_key, metrics } = parts;
+        let Parts { control, journal, catalog, master_keys, metrics } = parts;
         let credentials = Credentials::new(&catalog, &settings.providers, settings.simulated.as_deref())?;
-        let directory = Arc::new(Directory::new(control.clone(), master_key, settings.unknown_keys_per_minute));
+        let directory = Arc::new(Directory::new(control.clone(), master_keys, settings.unknown_keys_per_minute));
         let feed = directory.begin(service::clock::now()).await.map_err(StartError::Store)?;
         let gateway = Arc::new(Self {
             funds: Funds::new(control.clone(), journal.gateway(), journal.epoch()),

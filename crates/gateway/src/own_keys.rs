@@ -9,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use catalog::{Catalog, Deployment, Dialect, Provider};
 use domain::{OrgScope, ProviderKeyId};
 use rpc::OrganizationKeys;
-use seal::{DataKey, MasterKey};
+use seal::{DataKey, MasterKeys};
 use store::{DataKeyRow, ProviderKeySettings, ProviderKeyStatus, ProviderOptions, ProviderSecret, SealedProviderKeyRow};
 
 use crate::endpoint::{Endpoint, OwnParts};
@@ -153,13 +153,13 @@ impl OwnKey {
 }
 
 /// Opens the keys of the scope that are switched on. One that does not open is left out, and the log says which.
-pub(crate) fn open(sealed: OrganizationKeys, master_key: &MasterKey, scope: &OrgScope) -> OwnKeys {
+pub(crate) fn open(sealed: OrganizationKeys, master_keys: &MasterKeys, scope: &OrgScope) -> OwnKeys {
     let mut data_keys: HashMap<u32, Option<DataKey>> = HashMap::new();
     let mut keys = OwnKeys::default();
     for row in sealed.rows.into_iter().filter(|row| row.status == ProviderKeyStatus::Active) {
         let data_key = match data_keys.entry(row.key_version) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(data_key(&sealed.data_keys, master_key, scope, row.key_version)),
+            Entry::Vacant(new) => new.insert(data_key(&sealed.data_keys, master_keys, scope, row.key_version)),
         };
         let opened = data_key.as_ref().map(|key| -> Result<ProviderSecret, Box<dyn std::error::Error>> {
             let text = key.open(PROVIDER_KEYS, &row.id.to_string(), &row.sealed)?;
@@ -181,16 +181,16 @@ pub(crate) fn open(sealed: OrganizationKeys, master_key: &MasterKey, scope: &Org
     keys
 }
 
-fn data_key(stored: &[DataKeyRow], master_key: &MasterKey, scope: &OrgScope, version: u32) -> Option<DataKey> {
+fn data_key(stored: &[DataKeyRow], master_keys: &MasterKeys, scope: &OrgScope, version: u32) -> Option<DataKey> {
     let organization = scope.organization();
     let Some(stored) = stored.iter().find(|stored| stored.version == version) else {
         tracing::error!(organization.id = %organization, version, "an organization's data key is gone, so calls do without its provider keys");
         return None;
     };
-    match master_key.data_key_open(organization, stored.version, &stored.sealed) {
+    match master_keys.data_key_open(organization, stored.version, stored.master_key.as_deref(), &stored.sealed) {
         Ok(key) => Some(key),
         Err(error) => {
-            tracing::error!(organization.id = %organization, %error, "an organization's data key cannot be opened, so calls do without its provider keys; is this the master key of this data?");
+            tracing::error!(organization.id = %organization, %error, "an organization's data key cannot be opened, so calls do without its provider keys; is its master key among those of this process?");
             None
         }
     }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use analytics::Analytics;
 use anyhow::Context;
 use catalog::Catalog;
-use domain::{GatewayId, Secret};
+use domain::GatewayId;
 use events::{Journal, OpenOptions};
-use seal::MasterKey;
 use service::Config;
 use service::config::{ConfigError, Durability};
 use store::Db;
@@ -21,7 +20,6 @@ pub(crate) struct Instance {
     pub(crate) db: Db,
     pub(crate) analytics: Analytics,
     pub(crate) events_dir: PathBuf,
-    data_dir: PathBuf,
 }
 
 impl Instance {
@@ -35,17 +33,7 @@ impl Instance {
         db.migrate().await.context("migrate the relational store")?;
         let analytics = Analytics::open(&data_dir.join("analytics.db"), ANALYTICS_READERS_MAX).await.context("open the analytics store")?;
         analytics.migrate().await.context("migrate the analytics store")?;
-        Ok(Self { db, analytics, events_dir: events_dir(config), data_dir })
-    }
-
-    /// The key that seals what is stored and never shown: of the settings, or else of the data folder.
-    pub(crate) fn master_key(&self, config: &Config) -> anyhow::Result<MasterKey> {
-        if let Some(hex) = &config.master_key {
-            return MasterKey::from_hex(hex.expose()).context("read the setting `master_key`");
-        }
-        let path = self.data_dir.join("master.key");
-        let hex = master_key_file(&path).with_context(|| format!("read {}", path.display()))?;
-        MasterKey::from_hex(hex.expose()).with_context(|| format!("read {}", path.display()))
+        Ok(Self { db, analytics, events_dir: events_dir(config) })
     }
 
     pub(crate) async fn close(&self) {
@@ -82,18 +70,14 @@ pub(crate) fn data_folder(path: &Path) -> Result<(), ConfigError> {
     })
 }
 
-/// The master key of a gateway apart from control: it must be control's, so none is made.
-pub(crate) fn master_key_given(config: &Config) -> anyhow::Result<MasterKey> {
-    if let Some(hex) = &config.master_key {
-        return MasterKey::from_hex(hex.expose()).context("read the setting `master_key`");
-    }
+/// A gateway apart from control has control's master keys: it makes none.
+pub(crate) fn master_keys_given(config: &Config) -> Result<(), ConfigError> {
     let path = config.data_dir.join("master.key");
-    let refused = |e: std::io::Error| {
-        let reason = format!("unset, and {}: {e}", path.display());
-        ConfigError::new("settings", "master_key", reason, "give this gateway the master key that control has")
-    };
-    let hex = Secret::new(std::fs::read_to_string(&path).map_err(refused)?);
-    MasterKey::from_hex(hex.expose()).with_context(|| format!("read {}", path.display()))
+    if config.master_key.is_some() || config.master_key_file.is_some() || path.exists() {
+        return Ok(());
+    }
+    let reason = format!("unset, and there is no {}", path.display());
+    Err(ConfigError::new("settings", "master_key", reason, "give this gateway the master keys that control has"))
 }
 
 /// The built-in catalog with the operator's changes.
@@ -108,31 +92,6 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
 fn private_folder(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// Made at the first start, for this process's user only. Whoever loses it loses every sealed key.
-fn master_key_file(path: &Path) -> anyhow::Result<Secret<String>> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    match std::fs::read_to_string(path) {
-        Ok(text) => return Ok(Secret::new(text)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Err(e) => return Err(e.into()),
-    }
-    let bytes = service::random::bytes::<{ seal::KEY_BYTES }>()?;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    // Written aside and linked into place: two processes that start at once end up with the same whole key.
-    let aside = path.with_extension(format!("key.{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    file.write_all(format!("{hex}\n").as_bytes())?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&aside, path);
-    std::fs::remove_file(&aside)?;
-    match linked {
-        Ok(()) => Ok(Secret::new(hex)),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(Secret::new(std::fs::read_to_string(path)?)),
-        Err(e) => Err(e.into()),
-    }
 }
 
 /// Kept in a file, so that a restart is a new epoch of the same gateway.

@@ -95,9 +95,18 @@ pub struct Config {
     pub events_dir: Option<PathBuf>,
     /// Folder for the embedded stores.
     pub data_dir: PathBuf,
-    /// 64 hexadecimal digits.
+    /// Keys of 64 hexadecimal digits, or as the key management service wrapped them, separated by commas.
     #[serde(deserialize_with = "optional_secret")]
     pub master_key: Option<Secret<String>>,
+    /// File with such keys.
+    #[serde(deserialize_with = "optional")]
+    pub master_key_file: Option<PathBuf>,
+    /// The key management service that wraps them.
+    #[serde(deserialize_with = "optional")]
+    pub kms_url: Option<String>,
+    /// File with the token for it.
+    #[serde(deserialize_with = "optional")]
+    pub kms_token_file: Option<PathBuf>,
     /// PEM certificate chain.
     #[serde(deserialize_with = "optional")]
     pub tls_cert: Option<PathBuf>,
@@ -282,11 +291,28 @@ impl Config {
         if self.database_url.as_ref().is_some_and(|url| !known(url)) {
             return Err(refusal(file, env, "database_url", "begins with neither postgres:// nor sqlite:"));
         }
-        let hex = |key: &Secret<String>| key.expose().len() == 64 && key.expose().bytes().all(|b| b.is_ascii_hexdigit());
-        if self.master_key.as_ref().is_some_and(|k| !hex(k)) {
+        self.master_key_checked(file, env)?;
+        Ok(self)
+    }
+}
+
+impl Config {
+    fn master_key_checked(&self, file: &str, env: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        if self.kms_url.is_some() != self.kms_token_file.is_some() {
+            let place = place(file, env, "kms_url");
+            return Err(ConfigError::new(place, "kms_url", "set without its pair", "set both kms_url and kms_token_file, or neither"));
+        }
+        let Some(keys) = &self.master_key else { return Ok(()) };
+        if self.master_key_file.is_some() {
+            let place = place(file, env, "master_key");
+            return Err(ConfigError::new(place, "master_key", "set beside master_key_file", "set one of the two"));
+        }
+        let hex = |key: &str| key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
+        let wrapped = |key: &str| self.kms_url.is_some() && key.contains(':');
+        if keys.expose().split(',').map(str::trim).any(|key| !hex(key) && !wrapped(key)) {
             return Err(refusal(file, env, "master_key", "not 64 hexadecimal digits"));
         }
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -455,5 +481,4 @@ fn log_format<'de, D: Deserializer<'de>>(from: D) -> Result<LogFormat, D::Error>
 }
 
 #[cfg(test)]
-#[path = "config_tests.rs"]
 mod tests;

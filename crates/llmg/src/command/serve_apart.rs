@@ -15,6 +15,7 @@ use super::say;
 use super::serve::{GatewayFrom, bind, rest, run, start_gateway, stop, url};
 use crate::edge::Edge;
 use crate::instance::{self, Instance};
+use crate::master_keys::Source;
 use crate::ops::{self, Ops};
 
 /// `llmg gateway` with a `control_url`: no store is opened here.
@@ -22,15 +23,18 @@ pub(super) async fn gateway(config: Config) -> anyhow::Result<ExitCode> {
     let catalog = instance::catalog(&config)?;
     let control = remote(&config)?;
     instance::data_folder(&config.data_dir)?;
-    let master_key = Arc::new(instance::master_key_given(&config)?);
+    instance::master_keys_given(&config)?;
+    let source = Source::of(&config).await.context("get the master keys")?;
+    let master_keys = source.keys().await.context("get the master keys")?;
     let listener = bind(&config, "listen", config.listen).await?;
     let ops_listener = match config.ops_listen {
         Some(at) => Some(bind(&config, "ops_listen", at).await?),
         None => None,
     };
     let edge_stop = Shutdown::new();
+    edge_stop.spawn(source.follow(Arc::clone(&master_keys), edge_stop.clone()));
     let mut registry = Registry::default();
-    let from = GatewayFrom { control: Control::Remote(Box::new(control)), catalog, master_key };
+    let from = GatewayFrom { control: Control::Remote(Box::new(control)), catalog, master_keys };
     let (gateway, journal) = start_gateway(&config, from, &mut registry, &edge_stop).await?;
     let ops = ops::router(Ops { registry, db: None, gateway: Some(Arc::clone(&gateway)), metering: None });
     let at = listener.tcp.local_addr().context("read the address")?;

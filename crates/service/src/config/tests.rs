@@ -1,6 +1,12 @@
-//! Right and wrong settings.
+//! What a configuration takes and refuses.
 
 use super::*;
+
+/// Two, one of which nobody would use.
+const MASTER_KEYS: &str = concat!(
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef, ",
+    "0000000000000000000000000000000000000000000000000000000000000000"
+);
 
 fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
@@ -29,6 +35,7 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(config.providers["openai"].api_key.as_ref().map(|k| k.expose().as_str()), Some("1234"));
     assert_eq!(config.providers["google-ai-studio"].base_url.as_deref(), Some("http://h"));
     assert!(!config.private_upstreams_allowed());
+    assert!(Config::parse(None, env(&[("LLMG_MASTER_KEY", MASTER_KEYS)])).is_ok());
     assert!(!format!("{config:?}").contains("1234"), "a secret is shown");
     assert!(Config::parse(None, env(&[("LLMG_BIN", "target/llmg"), ("LLMG_TEST_FULL", "1")])).is_ok(), "other programs' variables");
 }
@@ -50,10 +57,13 @@ fn refusals_are_one_line_with_place_field_reason_and_mend() {
         ("tls_cert = \"a.pem\"", &[], &["`tls_cert`", "set both"]),
         ("smtp_url = \"smtps://h\"", &[], &["`smtp_url`", "set both"]),
         ("trusted_proxies = \"10.0.0.0/8, proxy\"", &[], &["c.toml", "`trusted_proxies`", "`proxy`", "CIDR"]),
+        ("master_key = \"abc\"", &[], &["`master_key`", "64 hexadecimal digits"]),
+        ("master_key = \"vault:v1:abc\"", &[], &["`master_key`", "64 hexadecimal digits"]),
+        ("master_key_file = \"k\"", &[("LLMG_MASTER_KEY", MASTER_KEYS)], &["`master_key`", "set one of the two"]),
+        ("kms_url = \"vault+https://v/transit/k\"", &[], &["`kms_url`", "set both kms_url and kms_token_file"]),
         ("control_listen = \"127.0.0.1:0\"", &[], &["`control_listen`", "cluster_token"]),
         ("cluster_token = \"short\"", &[], &["`cluster_token`", "32"]),
         ("control_url = \"host:1\"", &[], &["`control_url`", "not a URL"]),
-        ("master_key = \"abc\"", &[], &["`master_key`", "64 hexadecimal digits"]),
         ("durability = \"none\"", &[], &["`durability`", "unknown variant `none`", "power"]),
     ];
     for (file, vars, wanted) in cases {
