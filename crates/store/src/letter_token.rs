@@ -9,6 +9,7 @@ use crate::audit::{Author, NewAudit, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::mail::{NewMail, mail_blank, mail_insert};
+use crate::pending_log_in::pending_log_ins_end;
 use crate::person::person_home;
 use crate::row::Columns;
 use crate::words::{AuditAction, SubjectKind, TokenPurpose};
@@ -96,6 +97,7 @@ pub async fn password_reset(db: &Db, hash: &[u8; 32], password_hash: &str, autho
         .act("change a password")?;
     email_verified(&mut tx, person, author.at).await?;
     letter_tokens_end(&mut tx, person, None).await?;
+    pending_log_ins_end(&mut tx, person).await?;
     let ended =
         sqlx::query("DELETE FROM session WHERE person_id = $1").bind(person.to_string()).execute(&mut *tx).await.act("end all sessions")?;
     let after = json!({ "sessions_ended": ended.rows_affected() });

@@ -58,6 +58,11 @@ export const browserSessionsQuery = queryOptions({
   queryFn: () => allRows((query) => take(api.GET("/api/v1/auth/sessions", { params: { query } }))),
 });
 
+export const secondFactorQuery = queryOptions({
+  queryKey: ["second-factor"],
+  queryFn: () => take(api.GET("/api/v1/auth/second-factor")),
+});
+
 export const usageQuery = (query: UsageAsked) =>
   queryOptions({
     queryKey: ["usage", query],

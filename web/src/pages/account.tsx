@@ -10,6 +10,7 @@ import { setTheme, useTheme, type Theme } from "@/lib/theme";
 import { useNow } from "@/lib/use-now";
 import { deviceName } from "@/lib/user-agent";
 import { DeleteAccount } from "@/parts/delete-account";
+import { SecondFactor } from "@/parts/second-factor";
 import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { Card, CardHead, Fact, Facts } from "@/ui/card";
@@ -119,6 +120,25 @@ function SessionLine({ entry, now }: { entry: BrowserSession; now: number }) {
   );
 }
 
+/** Everywhere but here. */
+function EndOthers({ count }: { count: number }) {
+  const client = useQueryClient();
+  const end = useMutation({
+    mutationFn: () => take(api.DELETE("/api/v1/auth/sessions")),
+    onSuccess: ({ ended }) => {
+      toast(ended === 1 ? "One other session ended." : `${ended} other sessions ended.`);
+      void client.invalidateQueries({ queryKey: browserSessionsQuery.queryKey });
+    },
+    onError: (error) => toast(error.message, "bad"),
+  });
+  if (count < 1) return null;
+  return (
+    <Button busy={end.isPending} onClick={() => end.mutate()}>
+      Log out everywhere else
+    </Button>
+  );
+}
+
 export function Account() {
   const { user, role, organizationName } = useSession();
   const sessions = useQuery(browserSessionsQuery);
@@ -146,8 +166,9 @@ export function Account() {
           />
         </Card>
         <Password />
+        <SecondFactor />
         <Card>
-          <CardHead title="Where you are logged in" />
+          <CardHead title="Where you are logged in" action={<EndOthers count={(sessions.data?.length ?? 1) - 1} />} />
           <Loaded query={sessions}>
             {(list) => (
               <ul className="divide-y divide-line">

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use domain::{Code, Fault, OrganizationId, Secret, SessionId, UnixMicros, UserId};
 use service::config::Signup;
 use service::{clock, random};
-use store::{Actor, Author, MembershipRow, NewSession, SessionEnd};
+use store::{Actor, Author, MembershipRow, NewSession, SecondFactor, SessionEnd, SessionProof};
 use tokio::time::Instant;
 
 use crate::app::caller::{LoggedIn, key_hash};
@@ -116,9 +116,15 @@ impl Control {
         Ok(())
     }
 
-    pub(super) async fn session_open(&self, visitor: &Visitor, person: UserId, organization: OrganizationId) -> Result<Opened, Fault> {
+    pub(super) async fn session_open(
+        &self,
+        visitor: &Visitor,
+        person: UserId,
+        organization: OrganizationId,
+        (proof, second_factor): (SessionProof, Option<SecondFactor>),
+    ) -> Result<Opened, Fault> {
         let (token, now) = (Token::fresh()?, clock::now());
-        let session = new_session(visitor, &token, person, organization, now);
+        let session = NewSession { proof, second_factor, ..new_session(visitor, &token, person, organization, now) };
         let author = visitor.author(Actor::Person(person), now);
         let begun = store::session_create(&self.db, &session, sessions::kept(now), &author);
         let begun = ask::store(Code::DirectoryUnavailable, begun).await;
@@ -138,6 +144,7 @@ pub(super) fn disabled() -> Fault {
     Fault::new(Code::PermissionDenied, "this account is switched off; ask the operator of this instance")
 }
 
+/// A session that a password alone began.
 pub(super) fn new_session(visitor: &Visitor, token: &Token, person: UserId, organization: OrganizationId, now: UnixMicros) -> NewSession {
     NewSession {
         id: SessionId::from_uuid(random::uuid()),
@@ -146,6 +153,8 @@ pub(super) fn new_session(visitor: &Visitor, token: &Token, person: UserId, orga
         hash: token.hash(),
         address: visitor.address_text(),
         user_agent: visitor.agent_text(),
+        proof: SessionProof::Password,
+        second_factor: None,
         now,
     }
 }

@@ -31,6 +31,7 @@ pub mod projects;
 pub mod provider_keys;
 pub mod provider_settings;
 pub mod rights;
+pub mod second_factor;
 pub mod sessions;
 pub mod sign_up;
 pub mod smtp;

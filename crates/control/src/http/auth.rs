@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use crate::app::Control;
 use crate::app::auth::{Opened, SessionView, Visitor};
 use crate::app::caller::LoggedIn;
+use crate::app::log_in::Entry;
 use crate::app::sessions::ends_at;
 use crate::app::sign_up::{SignUpDone, SignUpNew};
 use crate::http::caller::Leaving;
@@ -23,6 +24,7 @@ use crate::http::cookie;
 use crate::http::edge::Refused;
 use crate::http::input::{self, NoParams};
 use crate::http::output;
+use crate::http::second_factor::SecondFactorOwedOut;
 
 pub(super) type CookieHeader = [(HeaderName, HeaderValue); 1];
 
@@ -278,17 +280,23 @@ pub(super) async fn sign_up(
 
 /// Log in
 ///
-/// Open to everybody. The answer sets the session's cookie; each log-in begins a session of its own. Too many wrong
+/// Open to everybody. The answer sets the session's cookie; each log-in begins a session of its own. Whoever has a second factor
+/// gets no cookie yet, but a token for `POST /api/v1/auth/log-in/second`. Too many wrong
 /// passwords for one account from one address are refused with 429 for some seconds.
 #[utoipa::path(post, path = "/api/v1/auth/log-in", tag = "Log-in", request_body = LogInIn,
-    responses((status = 200, description = "Logged in.", body = AuthSessionOut)))]
+    responses(
+        (status = 200, description = "Logged in.", body = AuthSessionOut),
+        (status = 202, description = "The password is right, and the person's second factor is owed.", body = SecondFactorOwedOut)))]
 pub(super) async fn log_in(
     visitor: Visitor,
     State(control): State<Arc<Control>>,
     _: NoParams,
     input::Json(body): input::Json<LogInIn>,
-) -> Result<(CookieHeader, Json<AuthSessionOut>), Refused> {
-    Ok(entered(&control, control.log_in(&visitor, &body.email, &body.password, body.invite.as_ref()).await?).await?)
+) -> Result<Response, Refused> {
+    match control.log_in(&visitor, &body.email, &body.password, body.invite.as_ref()).await? {
+        Entry::In(opened) => Ok(entered(&control, *opened).await?.into_response()),
+        Entry::Owed(owed) => Ok((StatusCode::ACCEPTED, Json(SecondFactorOwedOut::of(&owed))).into_response()),
+    }
 }
 
 /// Log out

@@ -34,6 +34,7 @@ mod people;
 mod projects;
 mod provider_keys;
 mod provider_settings;
+mod second_factor;
 mod sessions;
 mod streamed;
 mod usage;
@@ -76,9 +77,15 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(auth::sign_up))
         .routes(routes!(account::sign_up_confirm))
         .routes(routes!(auth::log_in))
+        .routes(routes!(second_factor::log_in_second))
         .routes(routes!(auth::log_out))
         .routes(routes!(auth::session_get, organizations::session_switch))
         .routes(routes!(auth::password_change))
+        .routes(routes!(second_factor::second_factor_get))
+        .routes(routes!(second_factor::totp_set_up))
+        .routes(routes!(second_factor::totp_confirm))
+        .routes(routes!(second_factor::recovery_codes_renew))
+        .routes(routes!(second_factor::totp_remove))
         .routes(routes!(account::password_forgot))
         .routes(routes!(account::password_reset))
         .routes(routes!(account::email_verify))
@@ -121,6 +128,7 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(operator::outbox_list))
         .routes(routes!(people::people_list))
         .routes(routes!(people::people_update))
+        .routes(routes!(second_factor::second_factor_remove))
         .routes(routes!(audit::audit_list))
         .routes(routes!(audit::audit_export))
         .routes(routes!(export::export))

@@ -25,6 +25,7 @@ mod people;
 mod projects;
 mod provider_keys;
 mod refusals;
+mod second_factor;
 mod sessions;
 mod usage;
 mod walls;

@@ -237,7 +237,8 @@ impl Cast {
     async fn session(&self, person: UserId, organization: OrganizationId, token: &str) -> SessionId {
         let id = SessionId::from_uuid(self.uuid());
         let (address, user_agent, now) = (String::new(), String::new(), service::clock::now());
-        let session = NewSession { id, person, organization, hash: hash(token), address, user_agent, now };
+        let (proof, second_factor) = (store::SessionProof::Password, None);
+        let session = NewSession { id, person, organization, hash: hash(token), address, user_agent, proof, second_factor, now };
         let all = SessionsKept { created_after: UnixMicros(0), used_after: UnixMicros(0), count: u32::MAX };
         // Whoever is disabled gets no session: this one is from before.
         self.world.sql(&format!("UPDATE person SET disabled_at_us = NULL WHERE id = '{person}'")).await;
