@@ -33,6 +33,7 @@ pub mod rights;
 pub mod sessions;
 pub mod sign_up;
 pub mod smtp;
+pub mod sub_accounts;
 pub mod usage;
 
 pub(crate) mod areas;

@@ -36,6 +36,7 @@ mod provider_keys;
 mod provider_settings;
 mod sessions;
 mod streamed;
+mod sub_accounts;
 mod usage;
 mod usage_csv;
 
@@ -101,6 +102,12 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(provider_keys::provider_key_test))
         .routes(routes!(budgets::budget_list, budgets::budget_create))
         .routes(routes!(budgets::budget_get, budgets::budget_update, budgets::budget_delete))
+        .routes(routes!(sub_accounts::sub_account_list, sub_accounts::sub_account_create))
+        .routes(routes!(sub_accounts::sub_account_get, sub_accounts::sub_account_update))
+        .routes(routes!(sub_accounts::sub_account_suspend))
+        .routes(routes!(sub_accounts::sub_account_resume))
+        .routes(routes!(sub_accounts::sub_account_close))
+        .routes(routes!(sub_accounts::sub_account_keys_create))
         .routes(routes!(projects::project_list))
         .routes(routes!(projects::project_get, projects::project_update))
         .routes(routes!(organizations::organization_list, organizations::organization_create))

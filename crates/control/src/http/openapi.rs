@@ -53,6 +53,7 @@ const REFUSED: &str = "Refused";
         (name = "Billing", description = "Money, for those who look after it."),
         (name = "Budgets", description = "How much may be spent in each window, and what is left of it."),
         (name = "API keys", description = "Keys that call `/v1`."),
+        (name = "Sub-accounts", description = "Customers of the organization, with limits and keys of their own."),
         (name = "Management keys", description = "Keys that drive this API without a session."),
         (name = "Provider keys", description = "Own keys at providers, sealed when they are saved."),
         (name = "Organizations", description = "Organizations, their members and what each may do."),

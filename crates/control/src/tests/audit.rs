@@ -93,6 +93,18 @@ async fn budgets_walk(walk: &mut Walk) {
     walk.step("DELETE", one, &id, None, 204, Some("budget.deleted")).await;
 }
 
+async fn sub_accounts_walk(walk: &mut Walk) {
+    let (all, one) = ("/api/v1/sub-accounts", "/api/v1/sub-accounts/{id}");
+    let id = text(&walk.step("POST", all, "", Some(json!({"external_id": "c"})), 201, Some("sub_account.created")).await["id"]);
+    walk.step("PATCH", one, &id, Some(json!({"rpm": 5})), 200, Some("sub_account.changed")).await;
+    let keys = "/api/v1/sub-accounts/{id}/keys";
+    let made = walk.step("POST", keys, &id, Some(json!({"name": "k", "count": 2})), 201, Some("sub_account.keys_created")).await;
+    walk.secrets.extend(made["data"].as_array().unwrap().iter().map(|made| text(&made["key"])));
+    for (verb, action) in [("suspend", "sub_account.suspended"), ("resume", "sub_account.resumed"), ("close", "sub_account.closed")] {
+        walk.step("POST", &format!("/api/v1/sub-accounts/{{id}}/{verb}"), &id, None, 200, Some(action)).await;
+    }
+}
+
 async fn provider_keys_walk(walk: &mut Walk) {
     let (keys, one) = ("/api/v1/provider-keys", "/api/v1/provider-keys/{id}");
     let new = json!({"provider": "openai", "name": "main", "key": CANARY});
@@ -198,6 +210,7 @@ async fn every_route_that_changes_something_leaves_one_line_without_a_secret() {
     keys_walk(&mut walk).await;
     budgets_walk(&mut walk).await;
     provider_keys_walk(&mut walk).await;
+    sub_accounts_walk(&mut walk).await;
     let keys = "/api/v1/management-keys";
     let made = walk.step("POST", keys, "", Some(json!({"name": "k"})), 201, Some("management_key.created")).await;
     let id = text(&made["id"]);

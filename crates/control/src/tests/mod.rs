@@ -26,6 +26,7 @@ mod projects;
 mod provider_keys;
 mod refusals;
 mod sessions;
+mod sub_accounts;
 mod usage;
 mod walls;
 mod world;

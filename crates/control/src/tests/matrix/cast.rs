@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use domain::ids::{InviteId, MailId};
 use domain::key::{self, KeyKind};
 use domain::{
-    ApiKeyId, BudgetId, ManagementKeyId, NanoUsd, OrganizationId, Period, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros,
-    UserId,
+    ApiKeyId, BudgetId, ManagementKeyId, NanoUsd, OrganizationId, Period, ProjectId, ProviderKeyId, RequestId, SessionId, SubAccountId,
+    UnixMicros, UserId,
 };
 use parking_lot::Mutex;
 use seal::MasterKey;
 use store::{
     BudgetCounts, BudgetScope, BudgetScopeKind, DataKeyRow, Enforcement, NewApiKey, NewBudget, NewInvite, NewMail, NewManagementKey,
-    NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept,
+    NewProviderKey, NewSession, NewSubAccount, ProviderKeySecret, Role, SessionsKept,
 };
 use uuid::Uuid;
 
@@ -295,6 +295,7 @@ impl Cast {
             Thing::ManagementKey => ManagementKeyId::from_uuid(id).to_string(),
             Thing::Member | Thing::Person => UserId::from_uuid(id).to_string(),
             Thing::Session => SessionId::from_uuid(id).to_string(),
+            Thing::SubAccount => SubAccountId::from_uuid(id).to_string(),
         }
     }
 
@@ -305,6 +306,7 @@ impl Cast {
             Thing::Call => self.call(tenant).await.to_string(),
             Thing::ApiKey => self.api_key(tenant).await.to_string(),
             Thing::Budget => self.budget(tenant).await.to_string(),
+            Thing::SubAccount => self.sub_account(tenant).await.to_string(),
             Thing::ProviderKey => self.provider_key(tenant).await.to_string(),
             Thing::Invite => self.invite(tenant).await.to_string(),
             Thing::ManagementKey => self.management_key(tenant).await.to_string(),
@@ -333,6 +335,23 @@ impl Cast {
         };
         store::api_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
         key.id
+    }
+
+    async fn sub_account(&self, tenant: &Tenant) -> SubAccountId {
+        let sub_account = NewSubAccount {
+            id: SubAccountId::from_uuid(self.uuid()),
+            project: tenant.project,
+            external_id: format!("cast {}", self.next()),
+            name: "s".to_owned(),
+            rpm: None,
+            tpm: None,
+            concurrency: None,
+            allowed_models: None,
+            markup_basis_points: 0,
+            metadata: std::collections::BTreeMap::new(),
+        };
+        store::sub_account_create(&self.world.db, &tenant.scope(), &sub_account, &author(DAY)).await.unwrap();
+        sub_account.id
     }
 
     async fn budget(&self, tenant: &Tenant) -> BudgetId {
@@ -421,6 +440,7 @@ impl Cast {
             }
             Thing::ApiKey => "api_key",
             Thing::Budget => "budget",
+            Thing::SubAccount => "sub_account",
             Thing::ProviderKey => "provider_key",
             Thing::Invite => "invite",
             Thing::ManagementKey => "management_key",
