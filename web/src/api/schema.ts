@@ -612,7 +612,7 @@ export interface paths {
          * Export the organization
          * @description For owners and admins. A gzipped tar archive that is made while it is sent: for each table files of JSON Lines
          *     (`calls/00001.jsonl` …) with the objects that the other routes of this API answer with: the organization, projects, members,
-         *     invitations, keys and provider keys without their secrets, budgets, the movements of credits, the audit log, and every call. Calls
+         *     invitations, sub-accounts, keys and provider keys without their secrets, budgets, the movements of credits, the audit log, and every call. Calls
          *     come newest first. An archive that cannot be finished breaks the connection off. That somebody asked is in the audit log.
          */
         get: operations["export"];
@@ -1071,6 +1071,132 @@ export interface paths {
         patch: operations["provider_key_update"];
         trace?: never;
     };
+    "/api/v1/sub-accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sub-accounts
+         * @description Customers of the organization, closed ones included.
+         */
+        get: operations["sub_account_list"];
+        put?: never;
+        /**
+         * Make a sub-account
+         * @description For owners, admins and developers.
+         */
+        post: operations["sub_account_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sub-accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One sub-account */
+        get: operations["sub_account_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a sub-account
+         * @description For owners, admins and developers. Gateways follow within a second. A closed one cannot be changed.
+         */
+        patch: operations["sub_account_update"];
+        trace?: never;
+    };
+    "/api/v1/sub-accounts/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a sub-account
+         * @description For owners, admins and developers. For ever, and its keys are revoked; what it used stays in the books. Repeating it changes nothing.
+         */
+        post: operations["sub_account_close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sub-accounts/{id}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make keys for a sub-account
+         * @description For owners, admins and developers. Up to 1,000 at once: all are made, or none. The keys are in this answer only. `GET
+         *     /api/v1/api-keys?sub_account_id=…` lists a sub-account's keys.
+         */
+        post: operations["sub_account_keys_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sub-accounts/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a sub-account
+         * @description For owners, admins and developers. Repeating it changes nothing.
+         */
+        post: operations["sub_account_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sub-accounts/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend a sub-account
+         * @description For owners, admins and developers. Its calls are refused until it is resumed. Repeating it changes nothing.
+         */
+        post: operations["sub_account_suspend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage": {
         parameters: {
             query?: never;
@@ -1133,6 +1259,8 @@ export interface components {
         };
         /** @description New settings; what is left out stays, and null removes a limit. */
         ApiKeyChangeIn: {
+            /** @description Whether a call may name a sub-account of the project in the header `x-llmg-sub-account`; not for a sub-account's own key. */
+            acts_for_sub_accounts?: boolean | null;
             /**
              * @description Model ids that it may call; null: all.
              * @example [
@@ -1169,6 +1297,8 @@ export interface components {
         };
         /** @description A key to make, or another product's to take over. */
         ApiKeyIn: {
+            /** @description Whether a call may name a sub-account of the project in the header `x-llmg-sub-account`. Default: false. */
+            acts_for_sub_accounts?: boolean | null;
             /**
              * @description Model ids that it may call; without it, all.
              * @example [
@@ -1224,6 +1354,8 @@ export interface components {
         };
         /** @description An API key: everything but the key itself. */
         ApiKeyOut: {
+            /** @description Whether a call may name a sub-account of the project in the header `x-llmg-sub-account`. */
+            acts_for_sub_accounts: boolean;
             /** @description Model ids that it may call; null: all. */
             allowed_models?: string[] | null;
             /**
@@ -1269,6 +1401,11 @@ export interface components {
              * @enum {string}
              */
             status: "active" | "expired" | "revoked";
+            /**
+             * @description Whose calls it makes; null: the project's own.
+             * @example sub_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            sub_account_id?: string | null;
             /**
              * Format: int32
              * @description Tokens a minute.
@@ -1448,7 +1585,7 @@ export interface components {
             name?: string | null;
             status?: ("active" | "disabled") | null;
         };
-        /** @description A budget to make. Those of `sub_account` and `ephemeral` come with what they are about and cannot be made here. */
+        /** @description A budget to make. Those of `ephemeral` come with what they are about and cannot be made here. */
         BudgetIn: {
             /**
              * @description Percents of the amount, 1 to 1000, at most 10. Default: 50, 80 and 100.
@@ -1485,7 +1622,7 @@ export interface components {
              */
             scope: "organization" | "project" | "sub_account" | "member" | "api_key" | "ephemeral" | "tag" | "model" | "provider";
             /**
-             * @description Id of the project, API key or member; the tag; id of the model or provider. Left out for the organization.
+             * @description Id of the project, sub-account, API key or member; the tag; id of the model or provider. Left out for the organization.
              * @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
              */
             scope_value?: string | null;
@@ -2807,6 +2944,215 @@ export interface components {
              */
             password: string;
         };
+        /** @description New settings; what is left out stays, and null removes a limit. */
+        SubAccountChangeIn: {
+            /**
+             * @description Model ids that it may call; null: all.
+             * @example [
+             *       "gpt-4o-mini"
+             *     ]
+             */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int32
+             * @description Calls at once of all its keys.
+             */
+            concurrency?: number | null;
+            /**
+             * Format: int32
+             * @description What its price adds to the cost of a call from now on, in hundredths of a percent.
+             * @example 1500
+             */
+            markup_basis_points?: number | null;
+            /** @description Other notes, as a whole. */
+            metadata?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description For display, 1 to 200 characters.
+             * @example Globex
+             */
+            name?: string | null;
+            /**
+             * Format: int32
+             * @description Requests a minute of all its keys.
+             */
+            rpm?: number | null;
+            /**
+             * Format: int32
+             * @description Tokens a minute of all its keys.
+             */
+            tpm?: number | null;
+        };
+        /** @description A sub-account to make. */
+        SubAccountIn: {
+            /**
+             * @description Model ids that it may call; without it, all.
+             * @example [
+             *       "gpt-4o-mini"
+             *     ]
+             */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int32
+             * @description Calls at once of all its keys; without it, no limit.
+             */
+            concurrency?: number | null;
+            /**
+             * @description What the organization calls it, 1 to 200 characters; unique in the organization, closed ones included.
+             * @example customer-42
+             */
+            external_id: string;
+            /**
+             * Format: int32
+             * @description What its price adds to the cost of a call, in hundredths of a percent. Default: 0.
+             * @example 1500
+             */
+            markup_basis_points?: number | null;
+            /** @description Notes of the organization, at most 4096 bytes as JSON. */
+            metadata?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description For display, 1 to 200 characters. Default: the external id.
+             * @example Globex
+             */
+            name?: string | null;
+            /**
+             * @description Default: the organization's first project.
+             * @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            project_id?: string | null;
+            /**
+             * Format: int32
+             * @description Requests a minute of all its keys; without it, no limit.
+             */
+            rpm?: number | null;
+            /**
+             * Format: int32
+             * @description Tokens a minute of all its keys; without it, no limit.
+             */
+            tpm?: number | null;
+        };
+        /** @description A key that was made. */
+        SubAccountKeyMadeOut: {
+            /** @example key_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /**
+             * @description The key itself: shown this once, and never again.
+             * @example llmg_…
+             */
+            key: string;
+            /** @example production 1 */
+            name: string;
+        };
+        /** @description Keys to make for a sub-account, all alike. */
+        SubAccountKeysIn: {
+            /**
+             * @description Model ids that they may call; without it, all of the sub-account's.
+             * @example [
+             *       "gpt-4o-mini"
+             *     ]
+             */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int32
+             * @description Calls at once of each; without it, no limit but the sub-account's.
+             */
+            concurrency?: number | null;
+            /**
+             * Format: int32
+             * @description How many. Default: 1.
+             */
+            count?: number | null;
+            /**
+             * @description From when on they do not open: RFC 3339 or a date.
+             * @example 2027-01-01T00:00:00Z
+             */
+            expires_at?: string | null;
+            /**
+             * @description For display, 1 to 200 characters; of several keys each has its number behind it.
+             * @example production
+             */
+            name: string;
+            /**
+             * Format: int32
+             * @description Requests a minute of each; without it, no limit but the sub-account's.
+             */
+            rpm?: number | null;
+            rules?: components["schemas"]["KeyRulesBody"] | null;
+            /**
+             * Format: int32
+             * @description Tokens a minute of each; without it, no limit but the sub-account's.
+             */
+            tpm?: number | null;
+        };
+        /** @description Keys that were made. */
+        SubAccountKeysMadeOut: {
+            /** @description In the order of their numbers. */
+            data: components["schemas"]["SubAccountKeyMadeOut"][];
+        };
+        /** @description A sub-account: a customer of the organization, within one project. */
+        SubAccountOut: {
+            /** @description Model ids that it may call; null: all. */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int32
+             * @description Calls at once of all its keys; null: no limit.
+             */
+            concurrency?: number | null;
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /**
+             * @description What the organization calls it.
+             * @example customer-42
+             */
+            external_id: string;
+            /** @example sub_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /**
+             * Format: int32
+             * @description What its price adds to the cost of a call, in hundredths of a percent.
+             * @example 1500
+             */
+            markup_basis_points: number;
+            metadata: {
+                [key: string]: string;
+            };
+            /** @example Globex */
+            name: string;
+            /** @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            project_id: string;
+            /**
+             * Format: int32
+             * @description Requests a minute of all its keys; null: no limit.
+             */
+            rpm?: number | null;
+            /**
+             * @description Whether a sub-account may call.
+             * @enum {string}
+             */
+            status: "active" | "suspended" | "closed";
+            /**
+             * Format: int32
+             * @description Tokens a minute of all its keys; null: no limit.
+             */
+            tpm?: number | null;
+            /**
+             * @description When a setting or the status last changed.
+             * @example 2026-11-20T12:34:56.789012Z
+             */
+            updated_at: string;
+        };
+        /** @description A page of sub-accounts. */
+        SubAccountsOut: {
+            /** @description Oldest first. */
+            data: components["schemas"]["SubAccountOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
+        };
         /** @description Sums over calls. Money: `cost` is the provider's price whoever pays; `charged` was taken from credits. */
         SumsOut: {
             /**
@@ -3111,6 +3457,11 @@ export interface operations {
                  * @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
                  */
                 project_id?: string;
+                /**
+                 * @description Keys of this sub-account only.
+                 * @example sub_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+                 */
+                sub_account_id?: string;
                 /** @description Keys on a page, 1 to 200. Default: 50. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -4860,6 +5211,217 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProviderKeyOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_list: {
+        parameters: {
+            query?: {
+                /** @description With this text in the name or the external id, whatever its case. Every sign stands for itself. */
+                search?: string;
+                /** @description With exactly this external id. */
+                external_id?: string;
+                /** @description Of this project only. */
+                project_id?: string;
+                /** @description With this status only. */
+                status?: "active" | "suspended" | "closed";
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of sub-accounts, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountsOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubAccountIn"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sub-account. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubAccountChangeIn"];
+            };
+        };
+        responses: {
+            /** @description The sub-account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sub-account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_keys_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubAccountKeysIn"];
+            };
+        };
+        responses: {
+            /** @description The keys. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountKeysMadeOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sub-account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_suspend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sub-account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
                 };
             };
             default: components["responses"]["Refused"];
