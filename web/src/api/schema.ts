@@ -2030,6 +2030,15 @@ export interface components {
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
+        /**
+         * @description From model ids to deployments. It has a name of its own, because generators of clients make two of it otherwise.
+         * @example {
+         *       "gpt-4o": "my-gpt-4o"
+         *     }
+         */
+        Deployments: {
+            [key: string]: string;
+        };
         /** @description Whose password is forgotten. */
         ForgotIn: {
             /** @example ada@example.com */
@@ -2823,15 +2832,8 @@ export interface components {
              * @example 2024-10-21
              */
             api_version?: string | null;
-            /**
-             * @description From model ids to deployments; a model that is not here has a deployment of its own name.
-             * @example {
-             *       "gpt-4o": "my-gpt-4o"
-             *     }
-             */
-            deployments?: {
-                [key: string]: string;
-            };
+            /** @description From model ids to deployments; a model that is not here has a deployment of its own name. */
+            deployments?: components["schemas"]["Deployments"];
             /** @enum {string} */
             kind: "azure";
             /**
@@ -3482,6 +3484,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeysOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3516,6 +3519,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyMadeOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3540,6 +3544,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3568,6 +3573,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3596,6 +3602,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyMadeOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3640,6 +3647,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3679,6 +3687,7 @@ export interface operations {
                     "application/x-ndjson": string;
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3702,6 +3711,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3721,6 +3731,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3744,6 +3755,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3769,6 +3781,7 @@ export interface operations {
                     "application/json": components["schemas"]["MembershipOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3794,6 +3807,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3813,6 +3827,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3836,6 +3851,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3861,6 +3877,7 @@ export interface operations {
                     "application/json": components["schemas"]["LetterOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3884,6 +3901,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3905,6 +3923,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3930,6 +3949,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3956,6 +3976,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3977,6 +3998,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionsEndedOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3999,6 +4021,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4020,6 +4043,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSettingsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4054,6 +4078,7 @@ export interface operations {
                     "application/json": components["schemas"]["LetterOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4079,6 +4104,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4100,6 +4126,7 @@ export interface operations {
                     "application/json": components["schemas"]["BillingOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4125,6 +4152,7 @@ export interface operations {
                     "application/json": components["schemas"]["BillingOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4151,6 +4179,7 @@ export interface operations {
                     "application/json": components["schemas"]["TransfersOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4181,6 +4210,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4206,6 +4236,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4230,6 +4261,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4252,6 +4284,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4280,6 +4313,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4354,6 +4388,7 @@ export interface operations {
                     "application/json": components["schemas"]["CallsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4378,6 +4413,7 @@ export interface operations {
                     "application/json": components["schemas"]["CallDetailOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4399,6 +4435,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreditsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4436,6 +4473,7 @@ export interface operations {
                     "application/json": components["schemas"]["GrantOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4454,9 +4492,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/gzip": number[];
+                    "application/octet-stream": string;
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4483,6 +4522,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvitesOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4508,6 +4548,7 @@ export interface operations {
                     "application/json": components["schemas"]["InviteOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4532,6 +4573,7 @@ export interface operations {
                     "application/json": components["schemas"]["InviteOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4558,6 +4600,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeysOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4583,6 +4626,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeyMadeOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4607,6 +4651,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4633,6 +4678,7 @@ export interface operations {
                     "application/json": components["schemas"]["MembersOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4658,6 +4704,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4686,6 +4733,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4714,6 +4762,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4740,6 +4789,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeletionsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4766,6 +4816,7 @@ export interface operations {
                     "application/json": components["schemas"]["OutboxOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4794,6 +4845,7 @@ export interface operations {
                     "application/json": components["schemas"]["PeopleOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4822,6 +4874,7 @@ export interface operations {
                     "application/json": components["schemas"]["PersonOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4843,6 +4896,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4868,6 +4922,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4893,6 +4948,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeletionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4912,6 +4968,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4935,6 +4992,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4961,6 +5019,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4986,6 +5045,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5009,6 +5069,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5035,6 +5096,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5059,6 +5121,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5087,6 +5150,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5113,6 +5177,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeysOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5138,6 +5203,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5163,6 +5229,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeyTestOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5185,6 +5252,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5213,6 +5281,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5476,6 +5545,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5528,6 +5598,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
