@@ -50,9 +50,11 @@ impl OpenCall {
     pub(crate) fn refill(&self, output: u64) -> impl Future<Output = Result<(), Fault>> + Send + use<> {
         let gateway = Arc::clone(self.gateway());
         let candidate = self.candidate.as_ref();
-        let credits = self.hold.as_ref().zip(candidate).map(|(hold, candidate)| {
-            (Arc::clone(hold.account()), candidate.hold_for(output) - hold.amount(), hold.amount())
-        });
+        let credits = self
+            .hold
+            .as_ref()
+            .zip(candidate)
+            .map(|(hold, candidate)| (Arc::clone(hold.account()), candidate.hold_for(output) - hold.amount(), hold.amount()));
         let rooms = self.budgets.iter().zip(candidate.into_iter().cycle()).map(|(hold, candidate)| {
             let more = candidate.counted_for(hold.budget().row.counts, output) - hold.amount();
             (Arc::clone(hold.room()), more, hold.amount())

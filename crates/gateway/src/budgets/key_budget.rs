@@ -76,10 +76,9 @@ impl KeyBudget {
 
 /// When a window's figures begin anew, as the end of a sentence.
 pub(crate) fn anew(window: &Window) -> String {
-    window.end.map_or_else(
-        || "it is never counted anew".to_owned(),
-        |end| format!("it is counted anew from {}", service::clock::rfc3339(end)),
-    )
+    window
+        .end
+        .map_or_else(|| "it is never counted anew".to_owned(), |end| format!("it is counted anew from {}", service::clock::rfc3339(end)))
 }
 
 /// What a refusal says is left.

@@ -4,8 +4,8 @@ use domain::ids::TransferId;
 use domain::{ApiKeyId, Code, LeaseId, ManagementKeyId, OrganizationId, Period, ProjectId, UserId, Window};
 use proptest::prelude::*;
 use store::{
-    Actor, Author, Bootstrap, BudgetRow, BudgetScope, BudgetScopeKind, BudgetUpdate, BudgetUse as Posted, Enforcement, NewApiKey, NewBudget,
-    NewManagementKey, OpenOptions, OutcomeKind, PostBatch, PostedEvent, ProjectMode, UsedMode,
+    Actor, Author, Bootstrap, BudgetRow, BudgetScope, BudgetScopeKind, BudgetUpdate, BudgetUse as Posted, Enforcement, NewApiKey,
+    NewBudget, NewManagementKey, OpenOptions, OutcomeKind, PostBatch, PostedEvent, ProjectMode, UsedMode,
 };
 use uuid::Uuid;
 
