@@ -36,6 +36,8 @@ async fn world() -> World {
     let api_key = NewApiKey {
         id: ApiKeyId::from_uuid(id(1)),
         project: ProjectId::from_uuid(id(2)),
+        sub_account: None,
+        acts_for_sub_accounts: false,
         name: name.clone(),
         hash: [1; 32],
         prefix: prefix.clone(),
