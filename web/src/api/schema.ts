@@ -1893,6 +1893,15 @@ export interface components {
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
+        /**
+         * @description From model ids to deployments. It has a name of its own, because generators of clients make two of it otherwise.
+         * @example {
+         *       "gpt-4o": "my-gpt-4o"
+         *     }
+         */
+        Deployments: {
+            [key: string]: string;
+        };
         /** @description Whose password is forgotten. */
         ForgotIn: {
             /** @example ada@example.com */
@@ -2686,15 +2695,8 @@ export interface components {
              * @example 2024-10-21
              */
             api_version?: string | null;
-            /**
-             * @description From model ids to deployments; a model that is not here has a deployment of its own name.
-             * @example {
-             *       "gpt-4o": "my-gpt-4o"
-             *     }
-             */
-            deployments?: {
-                [key: string]: string;
-            };
+            /** @description From model ids to deployments; a model that is not here has a deployment of its own name. */
+            deployments?: components["schemas"]["Deployments"];
             /** @enum {string} */
             kind: "azure";
             /**
@@ -3131,6 +3133,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeysOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3165,6 +3168,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyMadeOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3189,6 +3193,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3217,6 +3222,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3245,6 +3251,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyMadeOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3289,6 +3296,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3328,6 +3336,7 @@ export interface operations {
                     "application/x-ndjson": string;
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3351,6 +3360,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3370,6 +3380,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3393,6 +3404,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3418,6 +3430,7 @@ export interface operations {
                     "application/json": components["schemas"]["MembershipOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3443,6 +3456,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3462,6 +3476,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3485,6 +3500,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3510,6 +3526,7 @@ export interface operations {
                     "application/json": components["schemas"]["LetterOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3533,6 +3550,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3554,6 +3572,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3579,6 +3598,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3605,6 +3625,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3626,6 +3647,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionsEndedOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3648,6 +3670,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3669,6 +3692,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSettingsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3703,6 +3727,7 @@ export interface operations {
                     "application/json": components["schemas"]["LetterOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3728,6 +3753,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3749,6 +3775,7 @@ export interface operations {
                     "application/json": components["schemas"]["BillingOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3774,6 +3801,7 @@ export interface operations {
                     "application/json": components["schemas"]["BillingOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3800,6 +3828,7 @@ export interface operations {
                     "application/json": components["schemas"]["TransfersOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3830,6 +3859,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3855,6 +3885,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3879,6 +3910,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3901,6 +3933,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3929,6 +3962,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4003,6 +4037,7 @@ export interface operations {
                     "application/json": components["schemas"]["CallsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4027,6 +4062,7 @@ export interface operations {
                     "application/json": components["schemas"]["CallDetailOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4048,6 +4084,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreditsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4085,6 +4122,7 @@ export interface operations {
                     "application/json": components["schemas"]["GrantOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4103,9 +4141,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/gzip": number[];
+                    "application/octet-stream": string;
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4132,6 +4171,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvitesOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4157,6 +4197,7 @@ export interface operations {
                     "application/json": components["schemas"]["InviteOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4181,6 +4222,7 @@ export interface operations {
                     "application/json": components["schemas"]["InviteOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4207,6 +4249,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeysOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4232,6 +4275,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeyMadeOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4256,6 +4300,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4282,6 +4327,7 @@ export interface operations {
                     "application/json": components["schemas"]["MembersOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4307,6 +4353,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4335,6 +4382,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4363,6 +4411,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4389,6 +4438,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeletionsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4415,6 +4465,7 @@ export interface operations {
                     "application/json": components["schemas"]["OutboxOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4443,6 +4494,7 @@ export interface operations {
                     "application/json": components["schemas"]["PeopleOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4471,6 +4523,7 @@ export interface operations {
                     "application/json": components["schemas"]["PersonOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4492,6 +4545,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4517,6 +4571,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4542,6 +4597,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeletionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4561,6 +4617,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4584,6 +4641,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4610,6 +4668,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4635,6 +4694,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4658,6 +4718,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4684,6 +4745,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4708,6 +4770,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4736,6 +4799,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4762,6 +4826,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeysOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4787,6 +4852,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4812,6 +4878,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeyTestOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4834,6 +4901,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4862,6 +4930,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4914,6 +4983,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4966,6 +5036,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
