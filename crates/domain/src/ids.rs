@@ -96,6 +96,11 @@ id!(
     "proj_"
 );
 id!(
+    /// A customer of an organization, within one of its projects.
+    SubAccountId,
+    "sub_"
+);
+id!(
     /// An `llmg_` key's row (never the key itself).
     ApiKeyId,
     "key_"

@@ -16,7 +16,9 @@ pub mod usage;
 
 pub use budget::{Period, Window};
 pub use fault::{Code, Fault};
-pub use ids::{ApiKeyId, BudgetId, LeaseId, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UserId};
+pub use ids::{
+    ApiKeyId, BudgetId, LeaseId, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, SubAccountId, UserId,
+};
 pub use lane::{Epoch, GatewayId, Lane, Seq};
 pub use money::{NanoUsd, PicoUsd, PicoUsdPerUnit};
 pub use quirks::Quirks;

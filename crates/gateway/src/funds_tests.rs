@@ -27,6 +27,8 @@ async fn world(credits: NanoUsd) -> World {
     let api_key = NewApiKey {
         id: ApiKeyId::from_uuid(id(1)),
         project: ProjectId::from_uuid(id(2)),
+        sub_account: None,
+        acts_for_sub_accounts: false,
         name: "t".into(),
         hash: [1; 32],
         prefix: "llmg_0000".into(),

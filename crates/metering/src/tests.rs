@@ -121,6 +121,8 @@ fn first_start() -> Bootstrap {
         api_key: NewApiKey {
             id: ApiKeyId::from_uuid(Uuid::from_u128(0xc)),
             project,
+            sub_account: None,
+            acts_for_sub_accounts: false,
             name: "key".to_owned(),
             hash: [1; 32],
             prefix: "llmg_abc".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{ApiKeyId, OrgScope, OrganizationId, ProjectId, UnixMicros, UserId};
+use domain::{ApiKeyId, OrgScope, OrganizationId, ProjectId, SubAccountId, UnixMicros, UserId};
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
@@ -14,6 +14,7 @@ use crate::error::{Act, StoreError};
 use crate::key_rules::{KeyRules, rules_read, rules_stored};
 use crate::page::Page;
 use crate::row::Columns;
+use crate::sub_account::sub_account_takes_key;
 use crate::words::{AuditAction, ChangeKind, KeyStatus, SubjectKind};
 
 /// A key about to be stored.
@@ -23,6 +24,10 @@ pub struct NewApiKey {
     pub id: ApiKeyId,
     /// A project of the scope.
     pub project: ProjectId,
+    /// A sub-account of that project, whose calls the key makes.
+    pub sub_account: Option<SubAccountId>,
+    /// Whether a call may name a sub-account of the project; not for a sub-account's own key.
+    pub acts_for_sub_accounts: bool,
     /// For display.
     pub name: String,
     /// SHA-256 of the whole key.
@@ -54,6 +59,10 @@ pub struct ApiKeyRow {
     pub id: ApiKeyId,
     /// Its project.
     pub project: ProjectId,
+    /// Whose calls it makes, when not its project's own.
+    pub sub_account: Option<SubAccountId>,
+    /// Whether a call may name a sub-account of the project.
+    pub acts_for_sub_accounts: bool,
     /// For display.
     pub name: String,
     /// The key's beginning.
@@ -166,7 +175,7 @@ pub(crate) async fn api_key_revoke_in(
 /// One key of the scope.
 pub async fn api_key_get(db: &Db, scope: &OrgScope, id: ApiKeyId) -> Result<ApiKeyRow, StoreError> {
     let row = sqlx::query(
-        "SELECT id, project_id, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
+        "SELECT id, project_id, sub_account_id, acts_for_sub_accounts, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
          rules, created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND id = $2",
     )
     .bind(scope.organization().to_string())
@@ -180,7 +189,7 @@ pub async fn api_key_get(db: &Db, scope: &OrgScope, id: ApiKeyId) -> Result<ApiK
 /// Keys of the scope in the order of their ids, which is that of their making.
 pub async fn api_key_list(db: &Db, scope: &OrgScope, page: KeyPage) -> Result<Vec<ApiKeyRow>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, project_id, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, rules, \
+        "SELECT id, project_id, sub_account_id, acts_for_sub_accounts, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, rules, \
          created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND id > $2 \
          ORDER BY id LIMIT $3",
     )
@@ -203,7 +212,7 @@ pub async fn api_key_list_of(
     let mut keys = Vec::new();
     for project in projects {
         let rows = sqlx::query(
-            "SELECT id, project_id, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, rules, \
+            "SELECT id, project_id, sub_account_id, acts_for_sub_accounts, name, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, rules, \
              created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND project_id = $2 \
              AND id > $3 ORDER BY id LIMIT $4",
         )
@@ -246,12 +255,15 @@ pub(crate) async fn api_key_insert(
     imported: bool,
     now: UnixMicros,
 ) -> Result<(), StoreError> {
+    if let Some(sub_account) = key.sub_account {
+        sub_account_takes_key(tx, organization, key.project, sub_account, key.acts_for_sub_accounts).await?;
+    }
     let models = texts_stored(key.allowed_models.as_deref())?;
     // The SELECT makes a project of another organization a project that does not exist.
     let done = sqlx::query(
         "INSERT INTO api_key (id, organization_id, project_id, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, \
-         concurrency, allowed_models, rules, created_by, created_at_us) \
-         SELECT $1, p.organization_id, p.id, $4, $5, $6, $7, $8, 'active', $9, $10, $11, $12, $13, $14, $15, $16 \
+         concurrency, allowed_models, rules, created_by, created_at_us, sub_account_id, acts_for_sub_accounts) \
+         SELECT $1, p.organization_id, p.id, $4, $5, $6, $7, $8, 'active', $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 \
          FROM project p WHERE p.organization_id = $2 AND p.id = $3",
     )
     .bind(key.id.to_string())
@@ -270,6 +282,8 @@ pub(crate) async fn api_key_insert(
     .bind(rules_stored(&key.rules)?)
     .bind(key.created_by.map(|by| by.to_string()))
     .bind(now.0)
+    .bind(key.sub_account.map(|sub_account| sub_account.to_string()))
+    .bind(i64::from(key.acts_for_sub_accounts))
     .execute(&mut **tx)
     .await
     .act_unique("write an API key", "API key")?;
@@ -284,7 +298,7 @@ pub(crate) async fn api_key_insert(
 /// One key of the scope with its hash, within a transaction.
 pub(crate) async fn api_key_read(tx: &mut Tx, scope: &OrgScope, id: ApiKeyId) -> Result<(ApiKeyRow, [u8; 32]), StoreError> {
     let row = sqlx::query(
-        "SELECT id, project_id, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
+        "SELECT id, project_id, sub_account_id, acts_for_sub_accounts, name, hash, prefix, last4, imported, status, expires_at_us, rpm, tpm, concurrency, allowed_models, \
          rules, created_by, created_at_us, revoked_at_us, last_used_at_us FROM api_key WHERE organization_id = $1 AND id = $2",
     )
     .bind(scope.organization().to_string())
@@ -300,7 +314,8 @@ pub(crate) async fn api_key_read(tx: &mut Tx, scope: &OrgScope, id: ApiKeyId) ->
 /// What the audit log says of a key: neither the key nor its hash.
 pub(crate) fn api_key_said(key: &ApiKeyRow) -> Value {
     json!({
-        "project_id": key.project.to_string(), "name": key.name, "prefix": key.prefix, "last4": key.last4, "status": key.status.as_str(),
+        "project_id": key.project.to_string(), "sub_account_id": key.sub_account.map(|sub_account| sub_account.to_string()),
+        "acts_for_sub_accounts": key.acts_for_sub_accounts, "name": key.name, "prefix": key.prefix, "last4": key.last4, "status": key.status.as_str(),
         "expires_at_us": key.expires_at.map(|at| at.0), "rpm": key.rpm, "tpm": key.tpm, "concurrency": key.concurrency,
         "allowed_models": key.allowed_models, "rules": key.rules,
     })
@@ -321,6 +336,8 @@ pub(crate) fn api_key_row(row: &AnyRow) -> Result<ApiKeyRow, StoreError> {
     Ok(ApiKeyRow {
         id: columns.id("id")?,
         project: columns.id("project_id")?,
+        sub_account: columns.id_opt("sub_account_id")?,
+        acts_for_sub_accounts: columns.flag("acts_for_sub_accounts")?,
         name: columns.text("name")?,
         prefix: columns.text("prefix")?,
         last4: columns.text("last4")?,

@@ -9,6 +9,7 @@ use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::key_rules::{KeyRules, rules_stored};
+use crate::sub_account::ONE_SUB_ACCOUNT;
 use crate::words::{AuditAction, ChangeKind, KeyStatus};
 
 /// New settings. `None` leaves one as it is; `Some(None)` removes a limit.
@@ -28,6 +29,8 @@ pub struct ApiKeyUpdate {
     pub allowed_models: Option<Option<Vec<String>>>,
     /// Its other rules, as a whole.
     pub rules: Option<KeyRules>,
+    /// Whether a call may name a sub-account; a sub-account's own key does not get this right.
+    pub acts_for_sub_accounts: Option<bool>,
 }
 
 /// A key's successor.
@@ -60,6 +63,10 @@ pub async fn api_key_update(
     key.concurrency = new.concurrency.unwrap_or(key.concurrency);
     key.allowed_models = new.allowed_models.unwrap_or(key.allowed_models);
     key.rules = new.rules.unwrap_or(key.rules);
+    key.acts_for_sub_accounts = new.acts_for_sub_accounts.unwrap_or(key.acts_for_sub_accounts);
+    if key.acts_for_sub_accounts && key.sub_account.is_some() {
+        return Err(StoreError::Invalid { what: ONE_SUB_ACCOUNT });
+    }
     key_write(&mut tx, scope, &key).await?;
     tell(&mut tx, scope, id, &hash, author.at).await?;
     let new = api_key_audit(scope, AuditAction::ApiKeyChanged, id, before, api_key_said(&key));
@@ -97,7 +104,7 @@ async fn open_key(tx: &mut Tx, scope: &OrgScope, id: ApiKeyId) -> Result<(ApiKey
 async fn key_write(tx: &mut Tx, scope: &OrgScope, key: &ApiKeyRow) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE api_key SET name = $3, expires_at_us = $4, rpm = $5, tpm = $6, concurrency = $7, allowed_models = $8, \
-         rules = $9 \
+         rules = $9, acts_for_sub_accounts = $10 \
          WHERE organization_id = $1 AND id = $2",
     )
     .bind(scope.organization().to_string())
@@ -109,6 +116,7 @@ async fn key_write(tx: &mut Tx, scope: &OrgScope, key: &ApiKeyRow) -> Result<(),
     .bind(key.concurrency.map(i64::from))
     .bind(texts_stored(key.allowed_models.as_deref())?)
     .bind(rules_stored(&key.rules)?)
+    .bind(i64::from(key.acts_for_sub_accounts))
     .execute(&mut **tx)
     .await
     .act("change an API key")?;

@@ -187,27 +187,31 @@ pub async fn budgets_of(db: &Db, scope: &OrgScope, of: &BudgetScope) -> Result<V
     rows.iter().map(budget_row).collect()
 }
 
-/// The active budgets that calls with one key may count in: those on the organization, the project, the key and its
-/// maker, and all on tags, models and providers, which only the call decides.
-pub(crate) async fn budgets_of_key(
-    db: &Db,
-    organization: OrganizationId,
-    project: &str,
-    key: &str,
-    maker: Option<&str>,
-) -> Result<Vec<BudgetRow>, StoreError> {
+/// What a key's calls belong to, by ids.
+pub(crate) struct KeyScopes<'a> {
+    pub project: &'a str,
+    pub key: &'a str,
+    pub maker: Option<&'a str>,
+    pub sub_account: Option<&'a str>,
+}
+
+/// The active budgets that calls with one key may count in: those on the organization, the project, the sub-account, the
+/// key and its maker, and all on tags, models and providers, which only the call decides.
+pub(crate) async fn budgets_of_key(db: &Db, organization: OrganizationId, of: &KeyScopes<'_>) -> Result<Vec<BudgetRow>, StoreError> {
     let rows = sqlx::query(
         "SELECT id, organization_id, name, scope_kind, scope_value, unit, amount, period, time_zone, enforcement, counts, alerts, status, \
          created_at_us, updated_at_us FROM budget WHERE status = 'active' AND (\
          (organization_id = $1 AND scope_kind IN ('organization', 'tag', 'model', 'provider')) \
          OR (organization_id = $1 AND scope_kind = 'project' AND scope_value = $2) \
          OR (organization_id = $1 AND scope_kind = 'api_key' AND scope_value = $3) \
-         OR (organization_id = $1 AND scope_kind = 'member' AND scope_value = $4)) ORDER BY id",
+         OR (organization_id = $1 AND scope_kind = 'member' AND scope_value = $4) \
+         OR (organization_id = $1 AND scope_kind = 'sub_account' AND scope_value = $5)) ORDER BY id",
     )
     .bind(organization.to_string())
-    .bind(project.to_owned())
-    .bind(key.to_owned())
-    .bind(maker.unwrap_or_default().to_owned())
+    .bind(of.project.to_owned())
+    .bind(of.key.to_owned())
+    .bind(of.maker.unwrap_or_default().to_owned())
+    .bind(of.sub_account.unwrap_or_default().to_owned())
     .fetch_all(db.read())
     .await
     .act("read a key's budgets")?;

@@ -3,12 +3,13 @@
 use domain::{ApiKeyId, OrganizationId, ProjectId, UnixMicros};
 use sqlx::any::AnyRow;
 
-use crate::budget::{BudgetRow, budgets_of_key};
+use crate::budget::{BudgetRow, KeyScopes, budgets_of_key};
 use crate::db::Db;
 use crate::error::{Act, StoreError};
 use crate::key_rules::{KeyRules, rules_read};
 use crate::row::Columns;
-use crate::words::{KeyStatus, OrganizationStatus, ProjectMode};
+use crate::sub_account::CallerSubAccount;
+use crate::words::{KeyStatus, OrganizationStatus, ProjectMode, SubAccountStatus};
 
 /// What a gateway keeps of a key. The caller judges status and expiry: a revoked key's row is found, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,10 @@ pub struct CallerRow {
     pub plan: String,
     /// Mark-up on credits.
     pub markup_basis_points: u32,
+    /// Whose calls the key makes, when not its project's own.
+    pub sub_account: Option<CallerSubAccount>,
+    /// Whether a call may name a sub-account of the project (see [`sub_account_find`](crate::sub_account_find)).
+    pub acts_for_sub_accounts: bool,
     /// The active budgets that its calls may count in.
     pub budgets: Vec<BudgetRow>,
     /// The newest revision when this was read: it holds until a later change concerns it.
@@ -57,8 +62,11 @@ pub async fn caller_by_key_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<Calle
         "SELECT k.id, k.organization_id, k.project_id, k.status, k.expires_at_us, k.rpm, k.tpm, k.concurrency, k.allowed_models, k.rules, \
          k.created_by, \
          o.status AS organization_status, o.plan, o.markup_basis_points, p.mode, p.cache_enabled, p.cache_ttl_seconds, \
+         k.acts_for_sub_accounts, k.sub_account_id, s.status AS sub_status, s.rpm AS sub_rpm, s.tpm AS sub_tpm, \
+         s.concurrency AS sub_concurrency, s.allowed_models AS sub_allowed_models, s.markup_basis_points AS sub_markup_basis_points, \
          (SELECT COALESCE(MAX(revision), 0) FROM change) AS revision \
-         FROM api_key k JOIN organization o ON o.id = k.organization_id JOIN project p ON p.id = k.project_id WHERE k.hash = $1",
+         FROM api_key k JOIN organization o ON o.id = k.organization_id JOIN project p ON p.id = k.project_id \
+         LEFT JOIN sub_account s ON s.id = k.sub_account_id WHERE k.hash = $1",
     )
     .bind(hash.to_vec())
     .fetch_optional(db.read())
@@ -67,7 +75,9 @@ pub async fn caller_by_key_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<Calle
     let Some(row) = row else { return Ok(None) };
     let columns = Columns(&row);
     let (project, key, maker) = (columns.text("project_id")?, columns.text("id")?, columns.text_opt("created_by")?);
-    let budgets = budgets_of_key(db, columns.id("organization_id")?, &project, &key, maker.as_deref()).await?;
+    let sub_account = columns.text_opt("sub_account_id")?;
+    let of = KeyScopes { project: &project, key: &key, maker: maker.as_deref(), sub_account: sub_account.as_deref() };
+    let budgets = budgets_of_key(db, columns.id("organization_id")?, &of).await?;
     caller_row(&row, budgets).map(Some)
 }
 
@@ -90,9 +100,24 @@ fn caller_row(row: &AnyRow, budgets: Vec<BudgetRow>) -> Result<CallerRow, StoreE
         rules: rules_read(columns.text_opt("rules")?)?,
         plan: columns.text("plan")?,
         markup_basis_points: columns.small("markup_basis_points")?,
+        sub_account: caller_sub_account(&columns)?,
+        acts_for_sub_accounts: columns.flag("acts_for_sub_accounts")?,
         budgets,
         revision: columns.int("revision")?,
     })
+}
+
+fn caller_sub_account(columns: &Columns<'_>) -> Result<Option<CallerSubAccount>, StoreError> {
+    let Some(id) = columns.id_opt("sub_account_id")? else { return Ok(None) };
+    Ok(Some(CallerSubAccount {
+        id,
+        status: columns.word("sub_status", SubAccountStatus::parse)?,
+        rpm: columns.small_opt("sub_rpm")?,
+        tpm: columns.small_opt("sub_tpm")?,
+        concurrency: columns.small_opt("sub_concurrency")?,
+        allowed_models: texts_read(columns.text_opt("sub_allowed_models")?)?,
+        markup_basis_points: columns.small("sub_markup_basis_points")?,
+    }))
 }
 
 /// A JSON array of texts: models, scopes.

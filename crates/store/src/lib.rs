@@ -54,6 +54,8 @@ mod purge;
 mod row;
 mod session;
 mod sign_up;
+mod sub_account;
+mod sub_account_key;
 mod words;
 
 pub use account::{AccountDelete, account_delete};
@@ -123,10 +125,15 @@ pub use session::{
     session_revoke, session_used, sessions_revoke,
 };
 pub use sign_up::{SignUp, SignUpHome, SignedUp, sign_up};
+pub use sub_account::{
+    CallerSubAccount, NewSubAccount, SUB_ACCOUNTS_MAX, SubAccountFilter, SubAccountFound, SubAccountRow, SubAccountUpdate,
+    sub_account_create, sub_account_find, sub_account_get, sub_account_list, sub_account_status_set, sub_account_update,
+};
+pub use sub_account_key::{sub_account_keys_create, sub_account_keys_list};
 pub use words::{
     ActorKind, AuditAction, BudgetCounts, BudgetScopeKind, BudgetStatus, BudgetUnit, ChangeKind, Enforcement, InviteStatus, KeyStatus,
-    LeaseState, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, SecretKind, SpendWindow, SubjectKind,
-    TokenPurpose, TransferKind, UsedMode,
+    LeaseState, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, SecretKind, SpendWindow,
+    SubAccountStatus, SubjectKind, TokenPurpose, TransferKind, UsedMode,
 };
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ const PURGED: &[&str] = &[
     "member",
     "invite",
     "api_key",
+    "sub_account",
     "management_key",
     "idempotency",
     "provider_key",

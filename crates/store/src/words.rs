@@ -47,6 +47,15 @@ words! {
         /// It never will again.
         Revoked => "revoked",
     }
+    /// Whether a sub-account may call.
+    SubAccountStatus {
+        /// It may.
+        Active => "active",
+        /// It may not until it is resumed.
+        Suspended => "suspended",
+        /// It never will again.
+        Closed => "closed",
+    }
     /// Whether an organization's own key at a provider is used.
     ProviderKeyStatus {
         /// It is.
@@ -146,6 +155,8 @@ words! {
         Organization => "organization",
         /// A project.
         Project => "project",
+        /// A customer's customer.
+        SubAccount => "sub_account",
         /// An `llmg_` key, or an imported one.
         ApiKey => "api_key",
         /// An `llmgm_` key.
@@ -229,6 +240,18 @@ words! {
         ApiKeyRotated => "api_key.rotated",
         /// A key was closed for ever.
         ApiKeyRevoked => "api_key.revoked",
+        /// A sub-account was made.
+        SubAccountCreated => "sub_account.created",
+        /// Its limits, its price or another setting changed.
+        SubAccountChanged => "sub_account.changed",
+        /// Its calls are refused until it is resumed.
+        SubAccountSuspended => "sub_account.suspended",
+        /// It may call again.
+        SubAccountResumed => "sub_account.resumed",
+        /// It was closed for ever, with its keys.
+        SubAccountClosed => "sub_account.closed",
+        /// Keys were made for it.
+        SubAccountKeysCreated => "sub_account.keys_created",
         /// A fresh management key.
         ManagementKeyCreated => "management_key.created",
         /// A management key was closed for ever.
@@ -264,6 +287,8 @@ words! {
         KeyChanged => "key_changed",
         /// A project's settings changed: forget every key of it.
         ProjectChanged => "project_changed",
+        /// A sub-account's status or settings changed: forget every key of the organization, and what is known of its sub-accounts.
+        SubAccountChanged => "sub_account_changed",
         /// An organization's plan or status changed: forget every key of it.
         OrganizationChanged => "organization_changed",
         /// An organization's own keys at providers changed.

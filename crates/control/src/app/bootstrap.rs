@@ -166,6 +166,8 @@ impl Keys {
         let api_row = NewApiKey {
             id: ApiKeyId::from_uuid(random::uuid()),
             project,
+            sub_account: None,
+            acts_for_sub_accounts: false,
             name: name.to_owned(),
             hash: api.hash,
             prefix: api.prefix,

@@ -56,6 +56,8 @@ impl Control {
             new: NewApiKey {
                 id: ApiKeyId::from_uuid(random::uuid()),
                 project: old.project,
+                sub_account: old.sub_account,
+                acts_for_sub_accounts: old.acts_for_sub_accounts,
                 name: old.name,
                 hash: minted.hash,
                 prefix: minted.prefix,

@@ -90,6 +90,8 @@ impl Control {
         let row = NewApiKey {
             id: ApiKeyId::from_uuid(random::uuid()),
             project,
+            sub_account: None,
+            acts_for_sub_accounts: false,
             name,
             hash: minted.hash,
             prefix: minted.prefix,

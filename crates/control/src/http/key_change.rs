@@ -106,5 +106,6 @@ fn change(body: ApiKeyChangeIn) -> Result<ApiKeyUpdate, Fault> {
         concurrency: body.concurrency,
         allowed_models: body.allowed_models,
         rules: body.rules.map(|rules| rules.map(|rules| rules.0.into()).unwrap_or_default()),
+        acts_for_sub_accounts: None,
     })
 }

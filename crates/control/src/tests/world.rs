@@ -75,6 +75,8 @@ impl Tenant {
         NewApiKey {
             id: self.api_key_id,
             project: self.project,
+            sub_account: None,
+            acts_for_sub_accounts: false,
             name: "first".to_owned(),
             hash: hash(&self.api_key),
             prefix,

@@ -18,6 +18,7 @@ mod people;
 mod posting;
 mod provider_keys;
 mod random;
+mod sub_accounts;
 mod world;
 
 macro_rules! contract {
@@ -145,6 +146,11 @@ contract! {
         a_bill_above_its_hold_is_named
         budget_leases_of_an_epoch_close
         a_budget_is_not_touched_through_another_scope;
+    sub_accounts:
+        sub_accounts_live_in_their_organization
+        sub_accounts_are_searched_and_paged
+        a_sub_accounts_keys_are_made_together_or_not_at_all
+        a_gateway_learns_of_a_keys_sub_account;
     budgets_random:
         any_interleaving_of_gateways_keeps_a_budget;
     random:

@@ -84,6 +84,8 @@ pub fn new_key(n: u8) -> NewApiKey {
     NewApiKey {
         id: key(n.into()),
         project: project(1),
+        sub_account: None,
+        acts_for_sub_accounts: false,
         name: format!("key {n}"),
         hash: [n; 32],
         prefix: "llmg_abc".to_owned(),

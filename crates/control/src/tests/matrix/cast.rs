@@ -327,6 +327,8 @@ impl Cast {
         let key = NewApiKey {
             id: ApiKeyId::from_uuid(self.uuid()),
             project: tenant.project,
+            sub_account: None,
+            acts_for_sub_accounts: false,
             name: "k".to_owned(),
             hash: hash(&format!("key {}", self.next())),
             prefix: String::new(),
