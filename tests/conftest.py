@@ -57,6 +57,17 @@ def shared(tmp_path_factory, template):
         instance.stop()
 
 
+@pytest.fixture(scope="module")
+def shared_with_sim(tmp_path_factory, template):
+    """One instance for a module's tests, and the simulated provider that it calls."""
+    sim = Sim(tmp_path_factory.mktemp("sim")).start()
+    make, made = _factory(tmp_path_factory, template)
+    yield make(env=sim.env_for_llmg), sim
+    for instance in made:
+        instance.stop()
+    sim.stop()
+
+
 @pytest.fixture(scope="session")
 def shared_with_aimock(tmp_path_factory, template, aimock):
     """One instance whose providers are aimock, for all tests of SDKs."""

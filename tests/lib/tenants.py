@@ -18,7 +18,7 @@ def add(data, organization):
         _insert(store, "organization", first | {"id": other, "name": "Other"})
         _insert(store, "member", member | {"organization_id": other})
         beside, theirs = _new("proj"), _new("proj")
-        _insert(store, "project", project | {"id": beside, "name": "Beside"})
+        _insert(store, "project", project | {"id": beside, "name": f"Beside {beside}"})
         _insert(store, "project", project | {"id": theirs, "organization_id": other})
     return beside, other, theirs
 

@@ -9,8 +9,8 @@ use domain::{Fault, RequestId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::Control;
 use crate::app::caller::Management;
+use crate::app::{Control, checks};
 use crate::http::call_out::{CallDetailOut, CallOut, Outcome};
 use crate::http::edge::Refused;
 use crate::http::input::{self, Id, NoParams, Params};
@@ -140,6 +140,11 @@ pub(super) async fn call_get(
     Ok(Json(CallDetailOut::try_from(&row)?))
 }
 
+/// No call was answered with anything else.
+fn status(status: u32) -> Result<u32, Fault> {
+    if (100..=599).contains(&status) { Ok(status) } else { Err(checks::invalid("http_status", "`http_status` must be 100 to 599")) }
+}
+
 fn filter(query: CallsQuery) -> Result<CallFilter, Fault> {
     let range = TimeRange {
         from: input::time("from", query.from.as_deref())?.unwrap_or(TimeRange::ALL.from),
@@ -154,7 +159,7 @@ fn filter(query: CallsQuery) -> Result<CallFilter, Fault> {
         used_mode: query.used_mode.map(|mode| mode.as_str().to_owned()),
         outcome: query.outcome.map(CallOutcome::from),
         failed: query.failed,
-        http_status: query.http_status,
+        http_status: query.http_status.map(status).transpose()?,
         error_code: query.error_code,
         cache: query.cache.map(|cache| match cache {
             CacheIn::Miss => "miss".to_owned(),

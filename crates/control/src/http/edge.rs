@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::{Code, Fault, RequestId};
@@ -65,14 +65,16 @@ pub(super) struct Problem {
 pub(super) async fn answer(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::from_uuid(service::random::uuid());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // The route and not the path: what a stranger writes into a path, or into a field that a refusal quotes, may be a secret.
+    let path = request.extensions().get::<MatchedPath>().map_or("a path that leads nowhere", MatchedPath::as_str).to_owned();
+    let method = known_method(request.method());
     let mut response = next.run(request).await;
     if let Some(fault) = response.extensions_mut().remove::<Arc<Fault>>() {
         let (code, cause) = (fault.code().as_str(), fault.chain());
         if response.status().is_server_error() {
-            tracing::error!(code, request.id = %id, cause, "{method} {path} failed, `{id}`: {}", fault.say());
+            tracing::error!(code, request.id = %id, cause, "{method} {path} failed, `{id}`");
         } else {
-            tracing::debug!(code, request.id = %id, cause, "{method} {path} was refused, `{id}`: {}", fault.say());
+            tracing::debug!(code, request.id = %id, cause, "{method} {path} was refused, `{id}`");
         }
         response = problem(response, &fault, id);
     }
@@ -85,6 +87,20 @@ pub(super) async fn answer(request: Request, next: Next) -> Response {
     response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// A method is a word of the client's, too.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "another method at",
+    }
 }
 
 /// For paths that lead nowhere.

@@ -4,6 +4,7 @@ mod caller;
 mod chat;
 mod models;
 mod reply;
+mod route;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use domain::{Code, Fault, RequestId};
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use llm::Dialect;
@@ -20,63 +21,10 @@ use percent_encoding::percent_decode_str;
 
 use crate::body::Body;
 use crate::gateway::Gateway;
+use route::{Route, route};
 
 /// A client gets this long to send its whole body.
 const BODY_DEADLINE: Duration = Duration::from_secs(120);
-
-/// What a path means.
-#[derive(Debug, PartialEq, Eq)]
-enum Route<'a> {
-    Chat(Dialect),
-    /// Gemini puts the model and the wish for a stream into the path.
-    Gemini {
-        model: &'a str,
-        stream: bool,
-    },
-    Models,
-    Model(&'a str),
-    Unknown,
-}
-
-impl Route<'_> {
-    const fn method(&self) -> Option<Method> {
-        match self {
-            Self::Chat(_) | Self::Gemini { .. } => Some(Method::POST),
-            Self::Models | Self::Model(_) => Some(Method::GET),
-            Self::Unknown => None,
-        }
-    }
-
-    /// The dialect in which this path's errors are written.
-    const fn dialect(&self) -> Dialect {
-        match self {
-            Self::Chat(dialect) => *dialect,
-            Self::Gemini { .. } => Dialect::Gemini,
-            _ => Dialect::OpenAiChat,
-        }
-    }
-}
-
-/// Every path works with and without `/v1`.
-fn route(path: &str) -> Route<'_> {
-    if let Some(rest) = path
-        .strip_prefix("/v1beta/models/")
-        .or_else(|| path.strip_prefix("/v1/models/").filter(|r| r.contains(":gen") || r.contains(":stream")))
-    {
-        return match rest.rsplit_once(':') {
-            Some((model, "generateContent")) => Route::Gemini { model, stream: false },
-            Some((model, "streamGenerateContent")) => Route::Gemini { model, stream: true },
-            _ => Route::Unknown,
-        };
-    }
-    let path = path.strip_prefix("/v1").filter(|rest| rest.starts_with('/')).unwrap_or(path);
-    match path {
-        "/chat/completions" => Route::Chat(Dialect::OpenAiChat),
-        "/messages" => Route::Chat(Dialect::Anthropic),
-        "/models" => Route::Models,
-        _ => path.strip_prefix("/models/").filter(|id| !id.is_empty()).map_or(Route::Unknown, Route::Model),
-    }
-}
 
 impl Gateway {
     /// True for paths that are the gateway's, so that another service may take the rest of a shared listener.
@@ -195,18 +143,6 @@ fn refuse(fault: &Fault, dialect: Dialect, id: RequestId) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_work_with_and_without_v1() {
-        assert_eq!(route("/v1/chat/completions"), Route::Chat(Dialect::OpenAiChat));
-        assert_eq!(route("/chat/completions"), Route::Chat(Dialect::OpenAiChat));
-        assert_eq!(route("/v1/models"), Route::Models);
-        assert_eq!(route("/v1/models/openai/gpt-4o:eu"), Route::Model("openai/gpt-4o:eu"));
-        assert_eq!(route("/v1beta/models/gemini-2.5-pro:streamGenerateContent"), Route::Gemini { model: "gemini-2.5-pro", stream: true });
-        for path in ["/", "/v1", "/v1/", "/v1/models/", "/v1x/models", "/api/v1/calls", "/v1/unknown"] {
-            assert_eq!(route(path), Route::Unknown, "{path}");
-        }
-    }
 
     #[test]
     fn only_the_list_of_models_only_lists() {
