@@ -12,7 +12,7 @@ use domain::key::{self, KeyKind, Spelling};
 use domain::{ApiKeyId, Code, Fault, OrgScope, OrganizationId, ProjectId, UnixMicros};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use seal::MasterKey;
+use seal::MasterKeys;
 use service::Shutdown;
 use sha2::{Digest, Sha256};
 use store::{CallerRow, ChangeKind, ChangeRow, Db, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
@@ -133,7 +133,7 @@ pub(crate) struct Directory {
     callers: Cache<KeyHash, Arc<Caller>>,
     nobodies: Cache<KeyHash, ()>,
     misses: Misses,
-    master_key: Arc<MasterKey>,
+    master_keys: Arc<MasterKeys>,
     own_keys: Cache<OrganizationId, Arc<OwnKeys>, ByBytes>,
     /// The newest revision that the feed has handled.
     revision: AtomicI64,
@@ -141,14 +141,14 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Starts at the store's newest revision: nothing older can be in memory yet.
-    pub(crate) async fn new(db: Db, master_key: Arc<MasterKey>, unknown_keys_per_minute: u32) -> Result<Self, StoreError> {
+    pub(crate) async fn new(db: Db, master_keys: Arc<MasterKeys>, unknown_keys_per_minute: u32) -> Result<Self, StoreError> {
         let revision = store::revision_latest(&db).await?;
         Ok(Self {
             db,
             callers: Cache::new(CALLERS_MAX),
             nobodies: Cache::new(NOBODIES_MAX),
             misses: Misses::new(unknown_keys_per_minute),
-            master_key,
+            master_keys,
             own_keys: Cache::with_weighter(OWN_KEYS_EXPECTED, OWN_KEYS_BYTES_MAX, ByBytes),
             revision: AtomicI64::new(revision),
         })
@@ -230,12 +230,12 @@ impl Directory {
             return Ok(keys);
         }
         for _ in 0..READS_MAX {
-            let read = async { own_keys::read(&self.db, &self.master_key, &scope).await.map(Arc::new) };
+            let read = async { own_keys::read(&self.db, &self.master_keys, &scope).await.map(Arc::new) };
             let read = self.own_keys.get_or_insert_async(&organization, read);
-            let before = self.revision.load(Ordering::Acquire);
+            let before = (self.revision.load(Ordering::Acquire), self.master_keys.changes());
             let keys = tokio::time::timeout(LOOKUP_DEADLINE, read).await.map_err(|elapsed| away(elapsed.into()))?;
             let keys = keys.map_err(|error| away(error.into()))?;
-            if self.revision.load(Ordering::Acquire) == before {
+            if (self.revision.load(Ordering::Acquire), self.master_keys.changes()) == before {
                 return Ok(keys);
             }
             // As with callers: what was read may be older than the change.
@@ -256,10 +256,17 @@ impl Directory {
         let mut ticks = tokio::time::interval(FEED_PERIOD);
         let stopping = shutdown.stopping();
         tokio::pin!(stopping);
+        let mut master_keys = self.master_keys.changes();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = &mut stopping => return,
+            }
+            // What did not open may open now.
+            let changes = self.master_keys.changes();
+            if changes != master_keys {
+                self.own_keys.clear();
+                master_keys = changes;
             }
             if let Err(error) = self.catch_up().await {
                 tracing::warn!(%error, "the change feed cannot be read; known keys go on");

@@ -11,7 +11,7 @@ use catalog::{Catalog, CatalogHandle};
 use events::Journal;
 use kv::{Cache, Limiter};
 use outbound::{Limits, Upstream};
-use seal::MasterKey;
+use seal::MasterKeys;
 use service::config::{ConfigError, ProviderConfig};
 use service::{Config, Shutdown};
 use store::{Db, StoreError};
@@ -74,8 +74,8 @@ pub struct Parts {
     pub journal: Arc<Journal>,
     /// Providers, models and prices, local changes included.
     pub catalog: Catalog,
-    /// Opens organizations' own provider keys.
-    pub master_key: Arc<MasterKey>,
+    /// Open organizations' own provider keys.
+    pub master_keys: Arc<MasterKeys>,
     /// Registered numbers.
     pub metrics: Metrics,
 }
@@ -116,10 +116,10 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the parts together and starts the background tasks.
     pub async fn start(settings: Settings, parts: Parts, shutdown: &Shutdown) -> Result<Arc<Self>, StartError> {
-        let Parts { db, journal, catalog, master_key, metrics } = parts;
+        let Parts { db, journal, catalog, master_keys, metrics } = parts;
         let credentials = Credentials::new(&catalog, &settings.providers, settings.simulated.as_deref())?;
         let directory =
-            Arc::new(Directory::new(db.clone(), master_key, settings.unknown_keys_per_minute).await.map_err(StartError::Store)?);
+            Arc::new(Directory::new(db.clone(), master_keys, settings.unknown_keys_per_minute).await.map_err(StartError::Store)?);
         let gateway = Arc::new(Self {
             funds: Funds::new(db.clone(), journal.gateway(), journal.epoch()),
             directory,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use catalog::{Catalog, Deployment, Dialect, Provider};
 use domain::{OrgScope, ProviderKeyId};
-use seal::{DataKey, MasterKey};
+use seal::{DataKey, MasterKeys};
 use store::{Db, ProviderKeySettings, ProviderKeyStatus, ProviderOptions, ProviderSecret, SealedProviderKeyRow, StoreError};
 
 use crate::endpoint::{Endpoint, OwnParts};
@@ -152,14 +152,14 @@ impl OwnKey {
 }
 
 /// Reads and opens the keys of the scope that are switched on. One that does not open is left out, and the log says which.
-pub(crate) async fn read(db: &Db, master_key: &MasterKey, scope: &OrgScope) -> Result<OwnKeys, StoreError> {
+pub(crate) async fn read(db: &Db, master_keys: &MasterKeys, scope: &OrgScope) -> Result<OwnKeys, StoreError> {
     let mut data_keys: HashMap<u32, Option<DataKey>> = HashMap::new();
     let mut keys = OwnKeys::default();
     let rows = store::provider_keys_sealed(db, scope).await?;
     for row in rows.into_iter().filter(|row| row.status == ProviderKeyStatus::Active) {
         let data_key = match data_keys.entry(row.key_version) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(data_key(db, master_key, scope, row.key_version).await?),
+            Entry::Vacant(new) => new.insert(data_key(db, master_keys, scope, row.key_version).await?),
         };
         let opened = data_key.as_ref().map(|key| -> Result<ProviderSecret, Box<dyn std::error::Error>> {
             let text = key.open(PROVIDER_KEYS, &row.id.to_string(), &row.sealed)?;
@@ -181,16 +181,16 @@ pub(crate) async fn read(db: &Db, master_key: &MasterKey, scope: &OrgScope) -> R
     Ok(keys)
 }
 
-async fn data_key(db: &Db, master_key: &MasterKey, scope: &OrgScope, version: u32) -> Result<Option<DataKey>, StoreError> {
+async fn data_key(db: &Db, master_keys: &MasterKeys, scope: &OrgScope, version: u32) -> Result<Option<DataKey>, StoreError> {
     let organization = scope.organization();
     let Some(stored) = store::data_key_get(db, scope, Some(version)).await? else {
         tracing::error!(organization.id = %organization, version, "an organization's data key is gone, so calls do without its provider keys");
         return Ok(None);
     };
-    match master_key.data_key_open(organization, stored.version, &stored.sealed) {
+    match master_keys.data_key_open(organization, stored.version, stored.master_key.as_deref(), &stored.sealed) {
         Ok(key) => Ok(Some(key)),
         Err(error) => {
-            tracing::error!(organization.id = %organization, %error, "an organization's data key cannot be opened, so calls do without its provider keys; is this the master key of this data?");
+            tracing::error!(organization.id = %organization, %error, "an organization's data key cannot be opened, so calls do without its provider keys; is its master key among those of this process?");
             Ok(None)
         }
     }

@@ -42,7 +42,7 @@ enum Command {
     /// Show or grant an organization's credits.
     #[command(subcommand)]
     Credits(command::credits::CreditsCommand),
-    /// Make, list, import and revoke API keys.
+    /// Make, list, import and revoke API keys; look at and rotate the master keys.
     #[command(subcommand)]
     Keys(command::keys::KeysCommand),
     /// Check configuration, stores and the running instance.

@@ -7,7 +7,7 @@ use catalog::Catalog;
 use control::{Front, KeyAnswer, KeyCheck, KeyQuestion, SignInProvider, Smtp};
 use domain::NanoUsd;
 use gateway::probe::{Probe, Probed, ProbedKey};
-use seal::MasterKey;
+use seal::MasterKeys;
 use service::Config;
 use service::config::{ConfigError, SignInConfig};
 
@@ -17,7 +17,7 @@ const STARTER_CREDIT_USD: i32 = 5;
 /// `at` is where browsers come in; without it nobody does.
 pub(crate) fn control_settings(
     config: &Config,
-    master_key: Arc<MasterKey>,
+    master_keys: Arc<MasterKeys>,
     catalog: Catalog,
     at: Option<SocketAddr>,
 ) -> Result<control::Settings, ConfigError> {
@@ -41,7 +41,7 @@ pub(crate) fn control_settings(
         front,
         starter_credit: NanoUsd::from_usd(STARTER_CREDIT_USD),
         catalog: Arc::new(catalog),
-        master_key: Some(master_key),
+        master_keys: Some(master_keys),
         key_check: key_check(config),
         smtp,
         outbox: Some(config.data_dir.join("outbox")),

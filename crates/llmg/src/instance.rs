@@ -6,9 +6,8 @@ use std::sync::Arc;
 use analytics::Analytics;
 use anyhow::Context;
 use catalog::Catalog;
-use domain::{GatewayId, Secret};
+use domain::GatewayId;
 use events::{Journal, OpenOptions};
-use seal::MasterKey;
 use service::Config;
 use service::config::{ConfigError, Durability};
 use store::Db;
@@ -38,16 +37,6 @@ impl Instance {
         let analytics = Analytics::open(&data_dir.join("analytics.db"), ANALYTICS_READERS_MAX).await.context("open the analytics store")?;
         analytics.migrate().await.context("migrate the analytics store")?;
         Ok(Self { db, analytics, events_dir: data_dir.join("events"), data_dir })
-    }
-
-    /// The key that seals what is stored and never shown: of the settings, or else of the data folder.
-    pub(crate) fn master_key(&self, config: &Config) -> anyhow::Result<MasterKey> {
-        if let Some(hex) = &config.master_key {
-            return MasterKey::from_hex(hex.expose()).context("read the setting `master_key`");
-        }
-        let path = self.data_dir.join("master.key");
-        let hex = master_key_file(&path).with_context(|| format!("read {}", path.display()))?;
-        MasterKey::from_hex(hex.expose()).with_context(|| format!("read {}", path.display()))
     }
 
     /// Opens this gateway's event log; calls that a dead process left open are ended here.
@@ -85,31 +74,6 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
 fn private_folder(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// Made at the first start, for this process's user only. Whoever loses it loses every sealed key.
-fn master_key_file(path: &Path) -> anyhow::Result<Secret<String>> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    match std::fs::read_to_string(path) {
-        Ok(text) => return Ok(Secret::new(text)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Err(e) => return Err(e.into()),
-    }
-    let bytes = service::random::bytes::<{ seal::KEY_BYTES }>()?;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    // Written aside and linked into place: two processes that start at once end up with the same whole key.
-    let aside = path.with_extension(format!("key.{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    file.write_all(format!("{hex}\n").as_bytes())?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&aside, path);
-    std::fs::remove_file(&aside)?;
-    match linked {
-        Ok(()) => Ok(Secret::new(hex)),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(Secret::new(std::fs::read_to_string(path)?)),
-        Err(e) => Err(e.into()),
-    }
 }
 
 /// Kept in a file, so that a restart is a new epoch of the same gateway.

@@ -5,6 +5,8 @@ mod command;
 mod edge;
 mod front;
 mod instance;
+mod kms;
+mod master_keys;
 mod ops;
 
 use std::process::ExitCode;

@@ -88,9 +88,18 @@ pub struct Config {
     pub control_url: Option<String>,
     /// Folder for the embedded stores.
     pub data_dir: PathBuf,
-    /// 64 hexadecimal digits.
+    /// Keys of 64 hexadecimal digits, or as the key management service wrapped them, separated by commas.
     #[serde(deserialize_with = "optional_secret")]
     pub master_key: Option<Secret<String>>,
+    /// File with such keys.
+    #[serde(deserialize_with = "optional")]
+    pub master_key_file: Option<PathBuf>,
+    /// The key management service that wraps them.
+    #[serde(deserialize_with = "optional")]
+    pub kms_url: Option<String>,
+    /// File with the token for it.
+    #[serde(deserialize_with = "optional")]
+    pub kms_token_file: Option<PathBuf>,
     /// PEM certificate chain.
     #[serde(deserialize_with = "optional")]
     pub tls_cert: Option<PathBuf>,
@@ -263,11 +272,28 @@ impl Config {
         if self.database_url.as_ref().is_some_and(|url| !known(url)) {
             return Err(refusal(file, env, "database_url", "begins with neither postgres:// nor sqlite:"));
         }
-        let hex = |key: &Secret<String>| key.expose().len() == 64 && key.expose().bytes().all(|b| b.is_ascii_hexdigit());
-        if self.master_key.as_ref().is_some_and(|k| !hex(k)) {
+        self.master_key_checked(file, env)?;
+        Ok(self)
+    }
+}
+
+impl Config {
+    fn master_key_checked(&self, file: &str, env: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        if self.kms_url.is_some() != self.kms_token_file.is_some() {
+            let place = place(file, env, "kms_url");
+            return Err(ConfigError::new(place, "kms_url", "set without its pair", "set both kms_url and kms_token_file, or neither"));
+        }
+        let Some(keys) = &self.master_key else { return Ok(()) };
+        if self.master_key_file.is_some() {
+            let place = place(file, env, "master_key");
+            return Err(ConfigError::new(place, "master_key", "set beside master_key_file", "set one of the two"));
+        }
+        let hex = |key: &str| key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
+        let wrapped = |key: &str| self.kms_url.is_some() && key.contains(':');
+        if keys.expose().split(',').map(str::trim).any(|key| !hex(key) && !wrapped(key)) {
             return Err(refusal(file, env, "master_key", "not 64 hexadecimal digits"));
         }
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -398,70 +424,4 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
-    }
-
-    #[test]
-    fn nothing_set_is_the_embedded_default() {
-        let config = Config::parse(None, []).unwrap();
-        assert_eq!(config.listen.to_string(), "127.0.0.1:4000");
-        assert!(config.private_upstreams_allowed() && config.providers.is_empty());
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_file() {
-        let file = "listen = \"127.0.0.1:1\"\nbody_bytes_max = 5\n[providers.openai]\napi_key = \"file\"\n";
-        let config = Config::parse(
-            Some(("llmg.toml", file)),
-            env(&[
-                ("LLMG_LISTEN", "0.0.0.0:2"),
-                ("LLMG_PROVIDER_OPENAI_API_KEY", "1234"),
-                ("LLMG_PROVIDER_GOOGLE_AI_STUDIO_BASE_URL", "http://h"),
-            ]),
-        )
-        .unwrap();
-        assert_eq!((config.listen.to_string().as_str(), config.body_bytes_max), ("0.0.0.0:2", 5));
-        assert_eq!(config.providers["openai"].api_key.as_ref().map(|k| k.expose().as_str()), Some("1234"));
-        assert_eq!(config.providers["google-ai-studio"].base_url.as_deref(), Some("http://h"));
-        assert!(!config.private_upstreams_allowed());
-        assert!(!format!("{config:?}").contains("1234"), "a secret is shown");
-        assert!(Config::parse(None, env(&[("LLMG_BIN", "target/llmg"), ("LLMG_TEST_FULL", "1")])).is_ok(), "other programs' variables");
-    }
-
-    #[test]
-    fn refusals_are_one_line_with_place_field_reason_and_mend() {
-        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
-        let cases: &[Case<'_>] = &[
-            ("lisen = \"x\"", &[], &["c.toml", "`lisen`", "unknown field", "did you mean `listen`?"]),
-            ("listen = \"here\"", &[], &["c.toml", "`listen`", "invalid socket address", "IP:PORT"]),
-            ("", &[("LLMG_LISTEN", "here")], &["environment LLMG_LISTEN", "`listen`", "IP:PORT"]),
-            ("", &[("LLMG_LISTN", "x")], &["environment", "`LLMG_LISTN`", "unknown setting", "did you mean `listen`?"]),
-            ("", &[("LLMG_PROVIDER_OPENAI_KEY", "x")], &["environment", "`LLMG_PROVIDER_OPENAI_KEY`", "unknown setting", "_API_KEY"]),
-            ("body_bytes_max = -1", &[], &["`body_bytes_max`", "`-1` is not a whole number"]),
-            ("a = [", &[], &["c.toml", "line 1"]),
-            ("[providers.openai]\nkey = \"x\"", &[], &["providers.openai", "unknown field `key`"]),
-            ("", &[("LLMG_PROVIDER_OPENAI_BASE_URL", "ftp://x")], &["environment LLMG_PROVIDER_OPENAI_BASE_URL", "http://"]),
-            ("", &[("LLMG_REDIS_URL", "redis://x")], &["LLMG_REDIS_URL", "embedded default only", "unset it"]),
-            ("tls_cert = \"a.pem\"", &[], &["`tls_cert`", "set both"]),
-            ("[sign_in.okta]\nclient_id = \"a\"\nclient_secret = \"b\"", &[], &["`sign_in.okta.issuer`", "not set", "https://"]),
-            ("[sign_in.google]\nclient_id = \"a\"", &[], &["`sign_in.google.client_secret`", "not set"]),
-            ("[sign_in.\"A b\"]", &[], &["`sign_in.A b`", "lower-case"]),
-            ("", &[("LLMG_SIGN_IN_OKTA_SECRET", "x")], &["environment", "`LLMG_SIGN_IN_OKTA_SECRET`", "unknown setting"]),
-            ("smtp_url = \"smtps://h\"", &[], &["`smtp_url`", "set both"]),
-            ("trusted_proxies = \"10.0.0.0/8, proxy\"", &[], &["c.toml", "`trusted_proxies`", "`proxy`", "CIDR"]),
-            ("master_key = \"abc\"", &[], &["`master_key`", "64 hexadecimal digits"]),
-            ("durability = \"none\"", &[], &["`durability`", "unknown variant `none`", "power"]),
-        ];
-        for (file, vars, wanted) in cases {
-            let said = Config::parse(Some(("c.toml", file)), env(vars)).unwrap_err().to_string();
-            assert!(!said.contains('\n'), "{said}");
-            for part in *wanted {
-                assert!(said.contains(part), "`{part}` is missing from: {said}");
-            }
-        }
-    }
-}
+mod tests;

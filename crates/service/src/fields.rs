@@ -33,8 +33,15 @@ pub const FIELDS: &[Field] = &[
     field(
         "master_key",
         "",
-        "64 hexadecimal digits that seal stored provider keys; unset: `master.key` in the data folder, made at the first start",
+        "64 hexadecimal digits that seal what is stored and never shown, or several such keys separated by commas: the first seals, all open; unset: `master_key_file`",
     ),
+    field(
+        "master_key_file",
+        "",
+        "file with such keys, one a line, read again when it changes; unset: `master.key` in the data folder, made at the first start",
+    ),
+    field("kms_url", "", "vault+https://HOST:PORT/MOUNT/KEY of a transit key that wraps the master keys; needs `kms_token_file`"),
+    field("kms_token_file", "", "file with the token for `kms_url`"),
     field("tls_cert", "", "PEM file with the certificate chain; needs `tls_key`"),
     field("tls_key", "", "PEM file with the private key; needs `tls_cert`"),
     field("trusted_proxies", "", "CIDR blocks, separated by commas, of the proxies whose X-Forwarded-For is believed"),

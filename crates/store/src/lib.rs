@@ -73,7 +73,7 @@ pub use budget::{
 };
 pub use caller::{CallerRow, caller_by_key_hash};
 pub use change::{ChangeRow, changes_after, revision_latest};
-pub use data_key::{DataKeyRow, data_key_create, data_key_get};
+pub use data_key::{DataKeyRow, data_key_counts, data_key_create, data_key_get, data_key_resealed, data_keys_under_others};
 pub use db::{Db, OpenOptions};
 pub use deletion::{DeletionBegin, DeletionRow, deletion_begin, deletion_cancel, deletion_claim, deletion_get, deletions_list};
 pub use error::StoreError;

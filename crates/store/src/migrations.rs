@@ -24,6 +24,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (24, "billing_email", include_str!("../../../migrations/sqlite/0024_billing_email.sql")),
     (25, "list_indexes", include_str!("../../../migrations/sqlite/0025_list_indexes.sql")),
     (26, "lifecycle", include_str!("../../../migrations/sqlite/0026_lifecycle.sql")),
+    (27, "master_key", include_str!("../../../migrations/sqlite/0027_master_key.sql")),
 ];
 
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -45,6 +46,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (24, "billing_email", include_str!("../../../migrations/postgres/0024_billing_email.sql")),
     (25, "list_indexes", include_str!("../../../migrations/postgres/0025_list_indexes.sql")),
     (26, "lifecycle", include_str!("../../../migrations/postgres/0026_lifecycle.sql")),
+    (27, "master_key", include_str!("../../../migrations/postgres/0027_master_key.sql")),
 ];
 
 /// All steps for SQLite.

@@ -20,6 +20,7 @@ pub mod keys;
 mod letters;
 pub mod log_in;
 pub mod management_keys;
+pub mod master_keys;
 pub mod members;
 pub mod organizations;
 mod outbox;
@@ -55,7 +56,7 @@ use std::sync::Arc;
 use analytics::Analytics;
 use catalog::Catalog;
 use domain::NanoUsd;
-use seal::MasterKey;
+use seal::MasterKeys;
 use service::config::Signup;
 use store::Db;
 use tokio::sync::Semaphore;
@@ -80,8 +81,8 @@ pub struct Settings {
     pub starter_credit: NanoUsd,
     /// Which providers there are.
     pub catalog: Arc<Catalog>,
-    /// Seals provider keys; without one none is saved.
-    pub master_key: Option<Arc<MasterKey>>,
+    /// The first seals what is stored and never shown; without them no provider key is saved.
+    pub master_keys: Option<Arc<MasterKeys>>,
     /// How provider keys are tested.
     pub key_check: KeyCheck,
     /// The mail server; without it letters lie in the outbox for the operator.
@@ -109,7 +110,7 @@ impl Default for Settings {
             front: Front::Closed,
             starter_credit: NanoUsd::ZERO,
             catalog: Arc::default(),
-            master_key: None,
+            master_keys: None,
             key_check: KeyCheck::Fixed(KeyAnswer::Unreachable),
             smtp: None,
             outbox: None,

@@ -1,7 +1,7 @@
 //! Sealing and opening of stored secrets: the organization's data key under the instance's master key.
 
 use domain::{Code, Fault, ProviderKeyId, Secret};
-use seal::{DataKey, KEY_BYTES, MasterKey, NONCE_BYTES};
+use seal::{DataKey, KEY_BYTES, MasterKeys, NONCE_BYTES};
 use service::{clock, random};
 use store::{DataKeyRow, ProviderSecret, SealedProviderKeyRow};
 
@@ -43,9 +43,7 @@ impl Control {
     ) -> Result<Secret<String>, Fault> {
         let stored = ask::store(Code::DirectoryUnavailable, store::data_key_get(&self.db, who.scope(), Some(version))).await?;
         let stored = stored.ok_or_else(|| Fault::internal("open a sealed text", "its data key is gone"))?;
-        let data_key = self.master_key()?.data_key_open(who.scope().organization(), stored.version, &stored.sealed);
-        let data_key = data_key.map_err(|error| Fault::internal("open a data key", error))?;
-        data_key.open(table, row, sealed).map_err(|error| Fault::internal("open a sealed text", error))
+        self.data_key_opened(who, &stored)?.open(table, row, sealed).map_err(|error| Fault::internal("open a sealed text", error))
     }
 
     /// The organization's data key, made on first need.
@@ -54,9 +52,9 @@ impl Control {
         let mut stored = ask::store(Code::DirectoryUnavailable, store::data_key_get(&self.db, scope, None)).await?;
         if stored.is_none() {
             let fresh = random::bytes::<KEY_BYTES>().map_err(|error| Fault::internal("make a data key", error))?;
-            let made = self.master_key()?.data_key_new(organization, FIRST_VERSION, &fresh, nonce()?);
+            let made = self.master_keys()?.data_key_new(organization, FIRST_VERSION, &fresh, nonce()?);
             let (data_key, sealed) = made.map_err(|error| Fault::internal("seal a data key", error))?;
-            let row = DataKeyRow { version: FIRST_VERSION, sealed };
+            let row = DataKeyRow { version: FIRST_VERSION, sealed: sealed.sealed, master_key: Some(sealed.master_key.to_string()) };
             match ask::store(Code::DirectoryUnavailable, store::data_key_create(&self.db, scope, &row, clock::now())).await {
                 Ok(()) => return Ok(data_key),
                 // Somebody else was faster: theirs is the organization's.
@@ -67,15 +65,20 @@ impl Control {
             }
         }
         let row = stored.ok_or_else(|| Fault::internal("make a data key", "it is gone again"))?;
-        let opened = self.master_key()?.data_key_open(organization, row.version, &row.sealed);
-        opened.map_err(|error| Fault::internal("open a data key (is this the master key of this data folder?)", error))
+        self.data_key_opened(who, &row)
     }
 
-    fn master_key(&self) -> Result<&MasterKey, Fault> {
-        self.settings.master_key.as_deref().ok_or_else(|| Fault::internal("seal or open a key", "this process has no master key"))
+    fn data_key_opened(&self, who: &Management, row: &DataKeyRow) -> Result<DataKey, Fault> {
+        let organization = who.scope().organization();
+        let opened = self.master_keys()?.data_key_open(organization, row.version, row.master_key.as_deref(), &row.sealed);
+        opened.map_err(|error| Fault::internal("open a data key (is its master key among those of this process?)", error))
+    }
+
+    pub(super) fn master_keys(&self) -> Result<&MasterKeys, Fault> {
+        self.settings.master_keys.as_deref().ok_or_else(|| Fault::internal("seal or open a key", "this process has no master key"))
     }
 }
 
-fn nonce() -> Result<[u8; NONCE_BYTES], Fault> {
+pub(super) fn nonce() -> Result<[u8; NONCE_BYTES], Fault> {
     random::bytes().map_err(|error| Fault::internal("make a nonce", error))
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use parking_lot::Mutex;
-use seal::MasterKey;
+use seal::{MasterKey, MasterKeys};
 use serde_json::{Value, json};
 use store::{ChangeKind, Role, changes_after, data_key_get, provider_keys_sealed, revision_latest};
 use tracing::Level;
@@ -207,8 +207,12 @@ async fn another_master_key_opens_nothing() {
     let scope = world.first.scope();
     let data_key = data_key_get(&world.db, &scope, None).await.unwrap().unwrap();
     let organization = world.first.organization;
-    assert!(MasterKey::new(&[2; 32]).unwrap().data_key_open(organization, data_key.version, &data_key.sealed).is_err());
-    let opened = MasterKey::new(&[1; 32]).unwrap().data_key_open(organization, data_key.version, &data_key.sealed).unwrap();
+    let opened = |key| {
+        let keys = MasterKeys::of(MasterKey::new(&[key; 32]).unwrap());
+        keys.data_key_open(organization, data_key.version, data_key.master_key.as_deref(), &data_key.sealed)
+    };
+    assert!(opened(2).is_err());
+    let opened = opened(1).unwrap();
     let row = provider_keys_sealed(&world.db, &scope).await.unwrap().remove(0);
     assert_eq!(opened.open("provider_key", &row.id.to_string(), &row.sealed).unwrap().expose(), CANARY);
 }

@@ -15,7 +15,7 @@ use domain::{
     UserId,
 };
 use http_body_util::BodyExt;
-use seal::MasterKey;
+use seal::{MasterKey, MasterKeys};
 use serde_json::Value;
 use service::config::Signup;
 use sha2::{Digest, Sha256};
@@ -136,7 +136,7 @@ impl World {
             front: Front::Loopback { port: 4_000 },
             starter_credit: NanoUsd::from_usd(5),
             catalog: Arc::new(Catalog::builtin().unwrap()),
-            master_key: Some(Arc::new(MasterKey::new(&[1; 32]).unwrap())),
+            master_keys: Some(Arc::new(MasterKeys::of(MasterKey::new(&[1; 32]).unwrap()))),
             key_check: KeyCheck::Fixed(KeyAnswer::Status(200)),
             smtp: None,
             outbox: None,

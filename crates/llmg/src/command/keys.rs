@@ -13,6 +13,7 @@ use serde_json::json;
 use service::Config;
 use store::{ApiKeyRow, KeyRules, Page};
 
+use super::master_keys::{self, RewrapArgs};
 use super::{refused, say};
 use crate::cli::OrganizationArgs;
 use crate::instance::{self, Instance};
@@ -37,6 +38,10 @@ pub(crate) enum KeysCommand {
         /// `key_…`
         id: String,
     },
+    /// Show the master keys, and how much is sealed under each.
+    Status,
+    /// Seal everything anew under the first master key, while everything runs.
+    Rewrap(RewrapArgs),
 }
 
 /// A new key.
@@ -119,19 +124,20 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) async fn run(config: &Config, command: KeysCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        KeysCommand::Status => master_keys::status(config).await,
+        KeysCommand::Rewrap(args) => master_keys::rewrap(config, args).await,
+        KeysCommand::Create(args) => with_control(config, async |control| create(control, *args).await).await,
+        KeysCommand::List { whose } => with_control(config, async |control| list(control, &whose).await).await,
+        KeysCommand::Revoke { whose, id } => with_control(config, async |control| revoke(control, &whose, &id).await).await,
+    }
+}
+
+async fn with_control(config: &Config, act: impl AsyncFnOnce(&Control) -> anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     let instance = Instance::open(config).await?;
     let settings = control::Settings { catalog: Arc::new(instance::catalog(config)?), ..control::Settings::default() };
     let control = Control::new(instance.db.clone(), instance.analytics.clone(), settings);
-    match command {
-        KeysCommand::Create(args) => create(&control, *args).await?,
-        KeysCommand::List { whose } => list(&control, &whose).await?,
-        KeysCommand::Revoke { whose, id } => {
-            let developer = developer(&control, &whose).await?;
-            let id = id.parse().context("a key's id begins with key_")?;
-            let row = control.key_revoke(&developer, id).await.map_err(refused)?;
-            say(shown(&row));
-        }
-    }
+    act(&control).await?;
     instance.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -139,6 +145,14 @@ pub(crate) async fn run(config: &Config, command: KeysCommand) -> anyhow::Result
 async fn developer(control: &Control, whose: &OrganizationArgs) -> anyhow::Result<Developer> {
     let operator: Operator = control.console(whose.organization.as_deref()).await.map_err(refused)?;
     Developer::try_from(operator.management().clone()).map_err(refused)
+}
+
+async fn revoke(control: &Control, whose: &OrganizationArgs, id: &str) -> anyhow::Result<()> {
+    let developer = developer(control, whose).await?;
+    let id = id.parse().context("a key's id begins with key_")?;
+    let row = control.key_revoke(&developer, id).await.map_err(refused)?;
+    say(shown(&row));
+    Ok(())
 }
 
 async fn create(control: &Control, args: CreateArgs) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ pub(crate) mod credits;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod keys;
+pub(crate) mod master_keys;
 pub(crate) mod reconcile;
 pub(crate) mod serve;
 pub(crate) mod sim;

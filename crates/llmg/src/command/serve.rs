@@ -13,7 +13,7 @@ use events::Journal;
 use gateway::{Gateway, Metrics, Parts, Settings};
 use hyper::service::service_fn;
 use prometheus_client::registry::Registry;
-use seal::MasterKey;
+use seal::MasterKeys;
 use service::config::ConfigError;
 use service::server::{self, Listener};
 use service::{Config, Shutdown};
@@ -24,6 +24,7 @@ use super::say;
 use crate::edge::{self, Edge};
 use crate::front;
 use crate::instance::{self, Instance};
+use crate::master_keys::Source;
 use crate::ops::{self, Ops};
 
 /// How often metering looks for events without being nudged.
@@ -61,14 +62,16 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let instance = Instance::open(&config).await?;
-    let master_key = Arc::new(instance.master_key(&config).context("get the master key")?);
+    let source = Source::of(&config).await.context("get the master keys")?;
+    let master_keys = source.keys().await.context("get the master keys")?;
     // Stopped in this order: the edge first, metering last, so that all that the edge recorded is taken in.
     let (edge_stop, metering_stop) = (Shutdown::new(), Shutdown::new());
+    edge_stop.spawn(source.follow(Arc::clone(&master_keys), edge_stop.clone()));
     let mut registry = Registry::default();
     let mut gateway_parts = None;
     if roles.gateway {
         gateway_parts =
-            Some(start_gateway(&config, &instance, (catalog.clone(), Arc::clone(&master_key)), &mut registry, &edge_stop).await?);
+            Some(start_gateway(&config, &instance, (catalog.clone(), Arc::clone(&master_keys)), &mut registry, &edge_stop).await?);
     }
     let metering = roles.metering.then(|| start_metering(&instance, gateway_parts.as_ref().map(|(_, journal)| journal), &metering_stop));
     let gateway = gateway_parts.as_ref().map(|(gateway, _)| Arc::clone(gateway));
@@ -79,7 +82,7 @@ async fn serve(config: Config, roles: Roles) -> anyhow::Result<ExitCode> {
         metering: metering.as_ref().map(|(status, _)| status.clone()),
     });
     let at = listener.as_ref().map(|listener| listener.tcp.local_addr()).transpose().context("read the address")?;
-    let settings = front::control_settings(&config, master_key, catalog, at)?;
+    let settings = front::control_settings(&config, master_keys, catalog, at)?;
     let control = Arc::new(Control::new(instance.db.clone(), instance.analytics.clone(), settings));
     if roles.control {
         edge_stop.spawn(Arc::clone(&control).mail_run(edge_stop.clone()));
@@ -120,7 +123,7 @@ async fn bind(config: &Config, field: &str, at: SocketAddr) -> anyhow::Result<Li
 async fn start_gateway(
     config: &Config,
     instance: &Instance,
-    (catalog, master_key): (catalog::Catalog, Arc<MasterKey>),
+    (catalog, master_keys): (catalog::Catalog, Arc<MasterKeys>),
     registry: &mut Registry,
     stop: &Shutdown,
 ) -> anyhow::Result<(Arc<Gateway>, Arc<Journal>)> {
@@ -131,7 +134,8 @@ async fn start_gateway(
     let stopping = stop.stopping();
     stop.spawn(sim::serve(simulated, options, stopping));
     let journal = instance.journal(config).await?;
-    let parts = Parts { db: instance.db.clone(), journal: Arc::clone(&journal), catalog, master_key, metrics: Metrics::register(registry) };
+    let parts =
+        Parts { db: instance.db.clone(), journal: Arc::clone(&journal), catalog, master_keys, metrics: Metrics::register(registry) };
     let gateway = Gateway::start(Settings::new(config, Some(simulated_at)), parts, stop).await?;
     if let Some(path) = &config.catalog_file {
         stop.spawn(Arc::clone(&gateway).follow_catalog(path.clone(), stop.clone()));

@@ -14,7 +14,7 @@ pub async fn an_answer_is_kept_for_its_caller_and_for_a_while(db: Db) {
     funded(&db, 0).await;
     other_organization(&db, 2, 0).await;
     for n in [1, 2] {
-        data_key_create(&db, &scope(n), &DataKeyRow { version: 1, sealed: vec![0] }, NOW).await.unwrap();
+        data_key_create(&db, &scope(n), &DataKeyRow { version: 1, sealed: vec![0], master_key: None }, NOW).await.unwrap();
     }
     let first = request("user_1", 1, NOW);
     assert_eq!(idempotency_begin(&db, &scope(1), &first).await.unwrap(), None);

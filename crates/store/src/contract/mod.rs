@@ -97,6 +97,7 @@ contract! {
         a_person_makes_further_organizations;
     provider_keys:
         a_data_key_is_made_once
+        data_keys_are_sealed_anew_one_by_one
         provider_keys_live_in_their_organization
         another_provider_key_forgets_the_tests_of_the_old_one
         a_provider_keys_settings_are_kept

@@ -1,5 +1,7 @@
 //! Organizations' own keys at providers.
 
+use std::collections::BTreeSet;
+
 use domain::{NanoUsd, ProviderKeyId};
 use uuid::Uuid;
 
@@ -7,8 +9,9 @@ use crate::contract::world::{NOW, author, event, funded, organization, other_org
 use crate::{
     ChangeKind, DataKeyRow, Db, KeyOutcome, NewProviderKey, Page, PostedEvent, ProviderKeyRow, ProviderKeySecret, ProviderKeySettings,
     ProviderKeyStatus, ProviderKeyUpdate, ProviderKeyUse, ProviderOptions, SecretKind, SpendCap, SpendWindow, StoreError, changes_after,
-    data_key_create, data_key_get, provider_key_create, provider_key_delete, provider_key_get, provider_key_list, provider_key_spent,
-    provider_key_tested, provider_key_update, provider_keys_sealed, provider_keys_used, revision_latest,
+    data_key_counts, data_key_create, data_key_get, data_key_resealed, data_keys_under_others, provider_key_create, provider_key_delete,
+    provider_key_get, provider_key_list, provider_key_spent, provider_key_tested, provider_key_update, provider_keys_sealed,
+    provider_keys_used, revision_latest,
 };
 
 fn id(n: u128) -> ProviderKeyId {
@@ -16,7 +19,7 @@ fn id(n: u128) -> ProviderKeyId {
 }
 
 fn data_key(version: u32) -> DataKeyRow {
-    DataKeyRow { version, sealed: vec![u8::try_from(version).unwrap(); 60] }
+    DataKeyRow { version, sealed: vec![u8::try_from(version).unwrap(); 60], master_key: Some("mk_old".to_owned()) }
 }
 
 fn secret(n: u8) -> ProviderKeySecret {
@@ -60,6 +63,30 @@ pub async fn a_data_key_is_made_once(db: Db) {
     assert_eq!(data_key_get(&db, &scope(1), Some(1)).await.unwrap(), Some(data_key(1)));
     assert_eq!(data_key_get(&db, &scope(2), None).await.unwrap(), Some(data_key(1)));
     assert_eq!(data_key_get(&db, &scope(2), Some(2)).await.unwrap(), None);
+}
+
+pub async fn data_keys_are_sealed_anew_one_by_one(db: Db) {
+    two_organizations(&db).await;
+    data_key_create(&db, &scope(1), &DataKeyRow { master_key: None, ..data_key(2) }, NOW).await.unwrap();
+    assert_eq!(
+        data_key_counts(&db).await.unwrap().into_iter().collect::<BTreeSet<_>>(),
+        [(None, 1), (Some("mk_old".to_owned()), 2)].into()
+    );
+    assert_eq!(data_keys_under_others(&db, "mk_old", None, 10).await.unwrap().len(), 1, "one of before there were ids is another's");
+    let (mut after, mut seen) = (None, Vec::new());
+    while let Some((organization, row)) = data_keys_under_others(&db, "mk_new", after, 1).await.unwrap().pop() {
+        after = Some((organization, row.version));
+        seen.push((organization, row));
+    }
+    assert_eq!(seen.iter().map(|(organization, row)| (*organization, row.version)).collect::<Vec<_>>(), {
+        [(scope(1).organization(), 1), (scope(1).organization(), 2), (scope(2).organization(), 1)]
+    });
+    let (organization, was) = seen.remove(1);
+    assert!(data_key_resealed(&db, organization, &was, ("mk_new", &[9; 60])).await.unwrap());
+    assert!(!data_key_resealed(&db, organization, &was, ("mk_new", &[8; 60])).await.unwrap(), "it is no longer what it was");
+    let now = data_key_get(&db, &scope(1), Some(2)).await.unwrap().unwrap();
+    assert_eq!(now, DataKeyRow { version: 2, sealed: vec![9; 60], master_key: Some("mk_new".to_owned()) });
+    assert_eq!(data_keys_under_others(&db, "mk_new", None, 10).await.unwrap(), seen, "and no other row is another one");
 }
 
 pub async fn provider_keys_live_in_their_organization(db: Db) {

@@ -10,7 +10,7 @@ use domain::{
     UserId,
 };
 use parking_lot::Mutex;
-use seal::MasterKey;
+use seal::{MasterKey, MasterKeys};
 use store::{
     BudgetCounts, BudgetScope, BudgetScopeKind, DataKeyRow, Enforcement, NewApiKey, NewBudget, NewInvite, NewMail, NewManagementKey,
     NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept,
@@ -133,9 +133,9 @@ impl Cast {
         for tenant in [cast.world.first.clone(), cast.ours.clone(), cast.theirs.clone()] {
             let elsewhere = cast.project(&tenant).await;
             cast.elsewhere.insert(tenant.organization, elsewhere);
-            let master = MasterKey::new(&[1; 32]).unwrap();
+            let master = MasterKeys::of(MasterKey::new(&[1; 32]).unwrap());
             let (_, sealed) = master.data_key_new(tenant.organization, 1, &[7; 32], [0; 12]).unwrap();
-            let key = DataKeyRow { version: 1, sealed };
+            let key = DataKeyRow { version: 1, sealed: sealed.sealed, master_key: Some(sealed.master_key.to_string()) };
             store::data_key_create(&cast.world.db, &tenant.scope(), &key, UnixMicros(DAY)).await.unwrap();
         }
         cast.make_management_keys().await;
