@@ -2011,6 +2011,15 @@ export interface components {
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
+        /**
+         * @description From model ids to deployments. It has a name of its own, because generators of clients make two of it otherwise.
+         * @example {
+         *       "gpt-4o": "my-gpt-4o"
+         *     }
+         */
+        Deployments: {
+            [key: string]: string;
+        };
         /** @description Whose password is forgotten. */
         ForgotIn: {
             /** @example ada@example.com */
@@ -2844,15 +2853,8 @@ export interface components {
              * @example 2024-10-21
              */
             api_version?: string | null;
-            /**
-             * @description From model ids to deployments; a model that is not here has a deployment of its own name.
-             * @example {
-             *       "gpt-4o": "my-gpt-4o"
-             *     }
-             */
-            deployments?: {
-                [key: string]: string;
-            };
+            /** @description From model ids to deployments; a model that is not here has a deployment of its own name. */
+            deployments?: components["schemas"]["Deployments"];
             /** @enum {string} */
             kind: "azure";
             /**
@@ -3333,6 +3335,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeysOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3367,6 +3370,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyMadeOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3391,6 +3395,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3419,6 +3424,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3447,6 +3453,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyMadeOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3491,6 +3498,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3530,6 +3538,7 @@ export interface operations {
                     "application/x-ndjson": string;
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3553,6 +3562,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3572,6 +3582,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3595,6 +3606,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3713,6 +3725,7 @@ export interface operations {
                     "application/json": components["schemas"]["MembershipOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3738,6 +3751,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3757,6 +3771,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3780,6 +3795,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3805,6 +3821,7 @@ export interface operations {
                     "application/json": components["schemas"]["LetterOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3828,6 +3845,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3849,6 +3867,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3874,6 +3893,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3900,6 +3920,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3921,6 +3942,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionsEndedOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3943,6 +3965,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3964,6 +3987,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSettingsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4048,6 +4072,7 @@ export interface operations {
                     "application/json": components["schemas"]["LetterOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4073,6 +4098,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4094,6 +4120,7 @@ export interface operations {
                     "application/json": components["schemas"]["BillingOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4119,6 +4146,7 @@ export interface operations {
                     "application/json": components["schemas"]["BillingOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4145,6 +4173,7 @@ export interface operations {
                     "application/json": components["schemas"]["TransfersOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4175,6 +4204,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4200,6 +4230,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4224,6 +4255,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4246,6 +4278,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4274,6 +4307,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4348,6 +4382,7 @@ export interface operations {
                     "application/json": components["schemas"]["CallsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4372,6 +4407,7 @@ export interface operations {
                     "application/json": components["schemas"]["CallDetailOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4393,6 +4429,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreditsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4430,6 +4467,7 @@ export interface operations {
                     "application/json": components["schemas"]["GrantOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4448,9 +4486,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/gzip": number[];
+                    "application/octet-stream": string;
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4477,6 +4516,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvitesOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4502,6 +4542,7 @@ export interface operations {
                     "application/json": components["schemas"]["InviteOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4526,6 +4567,7 @@ export interface operations {
                     "application/json": components["schemas"]["InviteOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4552,6 +4594,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeysOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4577,6 +4620,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeyMadeOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4601,6 +4645,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4627,6 +4672,7 @@ export interface operations {
                     "application/json": components["schemas"]["MembersOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4652,6 +4698,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4680,6 +4727,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4708,6 +4756,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4734,6 +4783,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeletionsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4760,6 +4810,7 @@ export interface operations {
                     "application/json": components["schemas"]["OutboxOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4788,6 +4839,7 @@ export interface operations {
                     "application/json": components["schemas"]["PeopleOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4816,6 +4868,7 @@ export interface operations {
                     "application/json": components["schemas"]["PersonOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4837,6 +4890,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4862,6 +4916,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4887,6 +4942,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeletionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4906,6 +4962,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4929,6 +4986,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4955,6 +5013,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4980,6 +5039,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrganizationOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5003,6 +5063,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5029,6 +5090,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5053,6 +5115,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5081,6 +5144,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProjectOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5107,6 +5171,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeysOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5132,6 +5197,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5157,6 +5223,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeyTestOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5179,6 +5246,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5207,6 +5275,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderKeyOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5259,6 +5328,7 @@ export interface operations {
                     "application/json": components["schemas"]["UsageOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5311,6 +5381,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };

@@ -15,6 +15,9 @@ use serde::Serialize;
 use serde_json::json;
 use store::{AuditFilter, Page};
 use tar::{EntryType, Header};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::app::Control;
 use crate::app::caller::{Admin, Payer};
@@ -106,6 +109,17 @@ struct Part {
     next: Option<String>,
 }
 
+/// Bytes of any kind, in words that generators of clients know.
+struct Archive;
+
+impl PartialSchema for Archive {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary))).into()
+    }
+}
+
+impl ToSchema for Archive {}
+
 /// Export the organization
 ///
 /// For owners and admins. A gzipped tar archive that is made while it is sent: for each table files of JSON Lines
@@ -113,7 +127,7 @@ struct Part {
 /// invitations, keys and provider keys without their secrets, budgets, the movements of credits, the audit log, and every call. Calls
 /// come newest first. An archive that cannot be finished breaks the connection off. That somebody asked is in the audit log.
 #[utoipa::path(get, path = "/api/v1/export", tag = "Organizations",
-    responses((status = 200, description = "The archive.", body = Vec<u8>, content_type = "application/gzip")))]
+    responses((status = 200, description = "The archive.", body = inline(Archive), content_type = "application/octet-stream")))]
 pub(super) async fn export(
     who: Admin,
     State(control): State<Arc<Control>>,
@@ -125,7 +139,7 @@ pub(super) async fn export(
     let archive = GzEncoder::new(Vec::new(), Compression::fast());
     let first = more(Arc::clone(&asked), Progress { archive, table: 0, cursor: None, files: 0 }).await?;
     let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/gzip")),
+        (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
         (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"organization.tar.gz\"")),
         // It is small already.
         (CONTENT_ENCODING, HeaderValue::from_static("identity")),

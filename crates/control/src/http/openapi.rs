@@ -60,6 +60,7 @@ const REFUSED: &str = "Refused";
         (name = "Operator", description = "What only who runs the instance sees."),
         (name = "Projects", description = "Projects hold keys and settings."),
     ),
+    servers((url = "/", description = "This instance.")),
     components(schemas(Problem))
 )]
 struct Head;
@@ -96,7 +97,9 @@ pub(super) fn finished(mut document: OpenApi) -> OpenApi {
             &[KEY, SESSION]
         };
         operation.security = Some(openers.iter().map(|opener| SecurityRequirement::new(*opener, Vec::<String>::new())).collect());
-        operation.responses.responses.insert("default".to_owned(), RefOr::Ref(Ref::from_response_name(REFUSED)));
+        for status in ["4XX", "default"] {
+            operation.responses.responses.insert(status.to_owned(), RefOr::Ref(Ref::from_response_name(REFUSED)));
+        }
     });
     document
 }

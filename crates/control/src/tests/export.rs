@@ -50,7 +50,7 @@ async fn an_export_holds_everything_and_no_secret() {
     world.post("/api/v1/budgets", budget).await.ok(201);
 
     let reply = world.get(EXPORT).await;
-    assert_eq!((reply.status.as_u16(), &reply.headers["content-type"]), (200, &"application/gzip".parse().unwrap()));
+    assert_eq!((reply.status.as_u16(), &reply.headers["content-type"]), (200, &"application/octet-stream".parse().unwrap()));
     let tables = unpacked(&reply.bytes);
     let rows: Vec<(&str, usize)> = tables.iter().map(|(name, rows)| (name.as_str(), rows.len())).collect();
     let wanted = [
