@@ -3628,6 +3628,7 @@ export interface operations {
                     "application/json": components["schemas"]["IdentitiesOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3653,6 +3654,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignInBegunOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3678,6 +3680,7 @@ export interface operations {
                     "application/json": components["schemas"]["IdentityOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -3700,6 +3703,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4013,6 +4017,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignInBegunOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -4038,6 +4043,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
