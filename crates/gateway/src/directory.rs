@@ -17,6 +17,7 @@ use service::Shutdown;
 use sha2::{Digest, Sha256};
 use store::{CallerRow, ChangeKind, ChangeRow, Db, KeyStatus, OrganizationStatus, ProjectMode, StoreError, SubAccountStatus};
 
+use crate::budgets::KeyBudget;
 use crate::misses::Misses;
 use crate::own_keys::{self, OwnKeys};
 use crate::rules::Rules;
@@ -61,12 +62,15 @@ pub(crate) struct Caller {
     /// None: what most keys have.
     pub(crate) rules: Option<Box<Rules>>,
     pub(crate) markup_basis_points: u32,
+    /// Those that its calls may count in; none for most keys.
+    pub(crate) budgets: Box<[Arc<KeyBudget>]>,
 }
 
 impl Caller {
     #[expect(clippy::disallowed_methods, reason = "the key's SHA-256 matched: this proves the tenant")]
     fn proven(row: CallerRow, hash: KeyHash) -> Result<Self, StoreError> {
         let rules = Rules::new(row.rules).map_err(|_| StoreError::Corrupt { what: "rules" })?;
+        let budgets = row.budgets.into_iter().map(|row| KeyBudget::new(row).map(Arc::new)).collect::<Result<_, _>>()?;
         Ok(Self {
             scope: OrgScope::proven(row.organization),
             key: row.key,
@@ -84,6 +88,7 @@ impl Caller {
             allowed_models: row.allowed_models,
             rules,
             markup_basis_points: row.markup_basis_points,
+            budgets,
         })
     }
 

@@ -30,6 +30,7 @@ mod db;
 mod deletion;
 mod error;
 mod idempotency;
+mod identity;
 mod invite;
 mod key_rules;
 mod ledger;
@@ -77,6 +78,9 @@ pub use db::{Db, OpenOptions};
 pub use deletion::{DeletionBegin, DeletionRow, deletion_begin, deletion_cancel, deletion_claim, deletion_get, deletions_list};
 pub use error::StoreError;
 pub use idempotency::{IdempotencyKey, IdempotencyRow, NewIdempotency, idempotency_answer, idempotency_begin, idempotency_forget};
+pub use identity::{
+    IdentityRow, IdentityUnlink, NewIdentity, identity_link, identity_list, identity_unlink, identity_used, person_by_identity,
+};
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
 pub use key_rules::KeyRules;
 pub use ledger::{

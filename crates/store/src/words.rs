@@ -180,6 +180,10 @@ words! {
         LoggedOut => "person.logged_out",
         /// A person took another password, and the other sessions ended.
         PasswordChanged => "person.password_changed",
+        /// A person may come in through a sign-in provider.
+        IdentityLinked => "person.identity_linked",
+        /// And may no more.
+        IdentityUnlinked => "person.identity_unlinked",
         /// A person who did not know theirs took another password, and all sessions ended.
         PasswordReset => "person.password_reset",
         /// A person proved to get their address's mail.

@@ -180,6 +180,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Own identities */
+        get: operations["identity_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/identities/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave for a sign-in provider to link it */
+        post: operations["identity_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/identities/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Come back from a sign-in provider to link it
+         * @description The account there lets the person in from now on, whatever its address.
+         */
+        post: operations["identity_finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/identities/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Unlink an own identity
+         * @description Refused while nothing else would let the person in.
+         */
+        delete: operations["identity_unlink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/invites/accept": {
         parameters: {
             query?: never;
@@ -379,6 +453,48 @@ export interface paths {
         get: operations["auth_settings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sign-in/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave for a sign-in provider
+         * @description Open to everybody. The answer sets a cookie for 10 minutes, which binds the provider's answer to this browser.
+         */
+        post: operations["sign_in_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sign-in/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Come back from a sign-in provider
+         * @description Open to everybody. Logs in whom the provider proves; the answer sets the session's cookie. Somebody new gets an account as
+         *     far as the instance's `signup` setting allows, when the provider proved their address. An account that has this address is
+         *     linked only if it proved the address, too.
+         */
+        post: operations["sign_in_finish"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1539,6 +1655,8 @@ export interface components {
             log_in: boolean;
             /** @description A mail server brings letters. False: they lie in the outbox, and the operator passes them on. */
             mail: boolean;
+            /** @description Who else says who people are. */
+            sign_in: components["schemas"]["SignInProviderOut"][];
             /**
              * @description Who may make an account.
              * @enum {string}
@@ -2088,6 +2206,43 @@ export interface components {
             /** @description To whom. */
             organization_id: string;
         };
+        /** @description All of a person's. */
+        IdentitiesOut: {
+            /** @description Oldest first; at most one of each provider. */
+            data: components["schemas"]["IdentityOut"][];
+        };
+        /** @description A provider to link. */
+        IdentityIn: {
+            /**
+             * @description As in `sign_in` of the door.
+             * @example google
+             */
+            provider: string;
+        };
+        /** @description An account at a sign-in provider that lets a person in. */
+        IdentityOut: {
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /**
+             * @description The address there, as the provider said it at last.
+             * @example ada@example.com
+             */
+            email?: string | null;
+            /** @example ident_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /** @example 2026-11-20T12:34:56.789012Z */
+            last_used_at: string;
+            /**
+             * @description The provider's name, or where it was.
+             * @example Google
+             */
+            name: string;
+            /**
+             * @description As in `sign_in` of the door; null when this instance has no such provider any more.
+             * @example google
+             */
+            provider?: string | null;
+        };
         /** @description The token of a letter. */
         InviteAcceptIn: {
             /** Format: password */
@@ -2451,8 +2606,11 @@ export interface components {
         };
         /** @description Another password. */
         PasswordIn: {
-            /** Format: password */
-            current_password: string;
+            /**
+             * Format: password
+             * @description Left out by people who have none yet, within 10 minutes after a log-in.
+             */
+            current_password?: string | null;
             /**
              * Format: password
              * @description 8 to 256 characters.
@@ -2924,6 +3082,48 @@ export interface components {
             has_more: boolean;
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
+        };
+        /** @description What the provider gave the browser. */
+        SignInAnswerIn: {
+            /** Format: password */
+            code: string;
+            /**
+             * @description The one that the browser comes from.
+             * @example google
+             */
+            provider: string;
+            state: string;
+        };
+        /** @description Where to go. */
+        SignInBegunOut: {
+            /**
+             * @description Of the provider. It sends the browser back to `/sign-in/{provider}` with `code` and `state`.
+             * @example https://accounts.google.com/o/oauth2/v2/auth?response_type=code
+             */
+            url: string;
+        };
+        /** @description A provider to come in through. */
+        SignInIn: {
+            /**
+             * Format: password
+             * @description The token of an invitation for the address that the provider proves.
+             */
+            invite?: string | null;
+            /**
+             * @description As in `sign_in` of the door.
+             * @example google
+             */
+            provider: string;
+        };
+        /** @description Somebody else who says who people are. */
+        SignInProviderOut: {
+            /** @example google */
+            id: string;
+            /**
+             * @description For its button.
+             * @example Google
+             */
+            name: string;
         };
         /** @description An account to make. */
         SignUpIn: {
@@ -3420,6 +3620,8 @@ export interface components {
             email: string;
             /** @description Somebody proved to get the address's mail. */
             email_verified: boolean;
+            /** @description False: they come in through a sign-in provider only, and may set a password within 10 minutes after a log-in. */
+            has_password: boolean;
             /** @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
             id: string;
             /** @description Runs the instance. */
@@ -3759,6 +3961,103 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    identity_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What lets the person in beside a password. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentitiesOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    identity_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityIn"];
+            };
+        };
+        responses: {
+            /** @description Where to go. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInBegunOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    identity_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInAnswerIn"];
+            };
+        };
+        responses: {
+            /** @description Linked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    identity_unlink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `ident_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Unlinked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
     invite_accept: {
         parameters: {
             query?: never;
@@ -4041,6 +4340,58 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthSettingsOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sign_in_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInIn"];
+            };
+        };
+        responses: {
+            /** @description Where to go. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInBegunOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sign_in_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInAnswerIn"];
+            };
+        };
+        responses: {
+            /** @description Logged in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
             "4XX": components["responses"]["Refused"];

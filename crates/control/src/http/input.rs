@@ -11,7 +11,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use domain::ids::InviteId;
+use domain::ids::{IdentityId, InviteId};
 use domain::{
     ApiKeyId, BudgetId, Code, Fault, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, SubAccountId,
     UnixMicros, UserId,
@@ -232,6 +232,11 @@ impl Named for ManagementKeyId {
 
 impl Named for SubAccountId {
     const WHAT: &'static str = "sub-account";
+    const BEGINS: &'static str = Self::PREFIX;
+}
+
+impl Named for IdentityId {
+    const WHAT: &'static str = "identity";
     const BEGINS: &'static str = Self::PREFIX;
 }
 

@@ -35,6 +35,7 @@ mod projects;
 mod provider_keys;
 mod provider_settings;
 mod sessions;
+mod sign_in;
 mod streamed;
 mod sub_accounts;
 mod usage;
@@ -86,6 +87,12 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(account::email_resend))
         .routes(routes!(sessions::session_list, sessions::sessions_revoke))
         .routes(routes!(sessions::session_revoke))
+        .routes(routes!(sign_in::sign_in_begin))
+        .routes(routes!(sign_in::sign_in_finish))
+        .routes(routes!(sign_in::identity_list))
+        .routes(routes!(sign_in::identity_begin))
+        .routes(routes!(sign_in::identity_finish))
+        .routes(routes!(sign_in::identity_unlink))
         .routes(routes!(usage::usage_get))
         .routes(routes!(usage::usage_csv))
         .routes(routes!(calls::call_list))

@@ -128,6 +128,22 @@ async fn account_walk(walk: &mut Walk) {
     walk.step("POST", "/api/v1/auth/log-in", "", Some(log_in), 200, Some("person.logged_in")).await;
 }
 
+/// What comes of an answer: `sign_in.rs`. Here nobody knows a provider.
+async fn identities_walk(walk: &mut Walk) {
+    let (begin, answer) = (json!({"provider": "x"}), json!({"provider": "x", "state": "x", "code": "x"}));
+    walk.step("POST", "/api/v1/auth/sign-in/begin", "", Some(begin.clone()), 404, None).await;
+    walk.step("POST", "/api/v1/auth/sign-in/finish", "", Some(answer.clone()), 400, None).await;
+    walk.step("POST", "/api/v1/auth/identities/begin", "", Some(begin), 404, None).await;
+    walk.step("POST", "/api/v1/auth/identities/finish", "", Some(answer), 400, None).await;
+    let ada = store::person_by_email(&walk.world.db, "ada@example.com").await.unwrap().unwrap();
+    let id = domain::ids::IdentityId::from_uuid(service::random::uuid());
+    let (issuer, subject) = ("https://example.com".to_owned(), CANARY.to_owned());
+    let new = store::NewIdentity { id, issuer, subject, email: String::new() };
+    store::identity_link(&walk.world.db, ada.id, &new, &crate::tests::world::author(DAY)).await.unwrap();
+    let one = "/api/v1/auth/identities/{id}";
+    walk.step("DELETE", one, &id.to_string(), None, 204, Some("person.identity_unlinked")).await;
+}
+
 async fn organizations_walk(walk: &mut Walk) {
     let session = "/api/v1/auth/session";
     let first = text(&walk.ada.get(&walk.world, session).await.ok(200)["organization_id"]);
@@ -226,6 +242,7 @@ async fn every_route_that_changes_something_leaves_one_line_without_a_secret() {
     organizations_walk(&mut walk).await;
     invites_walk(&mut walk).await;
     account_walk(&mut walk).await;
+    identities_walk(&mut walk).await;
     letters_walk(&mut walk).await;
 
     let log = walk.ada.get(&walk.world, &format!("{AUDIT}?limit=200")).await.text;

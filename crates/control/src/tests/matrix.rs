@@ -50,6 +50,7 @@ enum Thing {
     ProviderKey,
     Session,
     SubAccount,
+    Identity,
     /// No id: the organization is chosen by header.
     Nothing,
 }
@@ -73,6 +74,12 @@ const LINES: &[Line] = &[
     ("GET", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
     ("DELETE", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
     ("DELETE", "/api/v1/auth/sessions/{id}", Needs::Person, Thing::Session, None, 204),
+    ("POST", "/api/v1/auth/sign-in/begin", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/sign-in/finish", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
+    ("GET", "/api/v1/auth/identities", Needs::Person, Thing::Nothing, None, 200),
+    ("POST", "/api/v1/auth/identities/begin", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/identities/finish", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("DELETE", "/api/v1/auth/identities/{id}", Needs::Person, Thing::Identity, None, 204),
     ("GET", "/api/v1/usage", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/usage.csv", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/calls", Needs::Member, Thing::Nothing, None, 200),

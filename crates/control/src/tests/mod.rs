@@ -26,6 +26,8 @@ mod projects;
 mod provider_keys;
 mod refusals;
 mod sessions;
+mod sign_in;
+mod sign_in_stub;
 mod sub_accounts;
 mod usage;
 mod walls;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use domain::ids::{InviteId, MailId};
+use domain::ids::{IdentityId, InviteId, MailId};
 use domain::key::{self, KeyKind};
 use domain::{
     ApiKeyId, BudgetId, ManagementKeyId, NanoUsd, OrganizationId, Period, ProjectId, ProviderKeyId, RequestId, SessionId, SubAccountId,
@@ -257,7 +257,7 @@ impl Cast {
         let (own, other) = self.homes(caller);
         let tenant = if whose == Whose::OtherOrganization { other } else { own };
         // A session is a person's, not an organization's.
-        let spare = (thing != Thing::Session).then_some((thing, tenant.organization, whose));
+        let spare = (!matches!(thing, Thing::Session | Thing::Identity)).then_some((thing, tenant.organization, whose));
         if let Some(id) = spare.and_then(|spare| self.spare.lock().get(&spare).cloned()) {
             return id;
         }
@@ -296,6 +296,7 @@ impl Cast {
             Thing::Member | Thing::Person => UserId::from_uuid(id).to_string(),
             Thing::Session => SessionId::from_uuid(id).to_string(),
             Thing::SubAccount => SubAccountId::from_uuid(id).to_string(),
+            Thing::Identity => IdentityId::from_uuid(id).to_string(),
         }
     }
 
@@ -311,8 +312,17 @@ impl Cast {
             Thing::Invite => self.invite(tenant).await.to_string(),
             Thing::ManagementKey => self.management_key(tenant).await.to_string(),
             Thing::Member | Thing::Person => self.member(tenant).await.to_string(),
+            Thing::Identity => self.identity(person).await.to_string(),
             Thing::Session => self.session(person, tenant.organization, &format!("spare-{}", self.next())).await.to_string(),
         }
+    }
+
+    async fn identity(&self, person: UserId) -> IdentityId {
+        let id = IdentityId::from_uuid(self.uuid());
+        let (issuer, subject) = (format!("https://{}.example.com", self.next()), "1".to_owned());
+        let new = store::NewIdentity { id, issuer, subject, email: String::new() };
+        store::identity_link(&self.world.db, person, &new, &author(DAY)).await.unwrap();
+        id
     }
 
     async fn api_key(&self, tenant: &Tenant) -> ApiKeyId {
@@ -445,6 +455,7 @@ impl Cast {
             Thing::Invite => "invite",
             Thing::ManagementKey => "management_key",
             Thing::Session => "session",
+            Thing::Identity => "identity",
         };
         let id = self.made(thing, tenant, person).await;
         self.world.sql(&format!("DELETE FROM {table} WHERE id = '{id}'")).await;
