@@ -5667,6 +5667,7 @@ export interface operations {
                     "application/json": components["schemas"]["SubAccountsOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5692,6 +5693,7 @@ export interface operations {
                     "application/json": components["schemas"]["SubAccountOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5716,6 +5718,7 @@ export interface operations {
                     "application/json": components["schemas"]["SubAccountOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5744,6 +5747,7 @@ export interface operations {
                     "application/json": components["schemas"]["SubAccountOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5768,6 +5772,7 @@ export interface operations {
                     "application/json": components["schemas"]["SubAccountOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5796,6 +5801,7 @@ export interface operations {
                     "application/json": components["schemas"]["SubAccountKeysMadeOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5820,6 +5826,7 @@ export interface operations {
                     "application/json": components["schemas"]["SubAccountOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
@@ -5844,6 +5851,7 @@ export interface operations {
                     "application/json": components["schemas"]["SubAccountOut"];
                 };
             };
+            "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
     };
