@@ -2,8 +2,7 @@
 
 CREATE TABLE totp (
     person_id       TEXT COLLATE "C"    NOT NULL PRIMARY KEY REFERENCES person (id),
-    data_key        BYTEA   NOT NULL,               -- the person's own, sealed under the instance's master key
-    sealed          BYTEA   NOT NULL,               -- the secret, under that key
+    sealed          BYTEA   NOT NULL,               -- the secret, under a master key of the instance
     confirmed_at_us BIGINT,                        -- NULL: waits for its first code, and asks for nothing yet
     last_step       BIGINT NOT NULL DEFAULT 0,     -- of 30 s; codes of it and of steps before it work no more
     created_at_us   BIGINT NOT NULL

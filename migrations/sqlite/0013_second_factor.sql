@@ -2,8 +2,7 @@
 
 CREATE TABLE totp (
     person_id       TEXT    NOT NULL PRIMARY KEY REFERENCES person (id),
-    data_key        BLOB    NOT NULL,               -- the person's own, sealed under the instance's master key
-    sealed          BLOB    NOT NULL,               -- the secret, under that key
+    sealed          BLOB    NOT NULL,               -- the secret, under a master key of the instance
     confirmed_at_us INTEGER,                        -- NULL: waits for its first code, and asks for nothing yet
     last_step       INTEGER NOT NULL DEFAULT 0,     -- of 30 s; codes of it and of steps before it work no more
     created_at_us   INTEGER NOT NULL

@@ -16,6 +16,7 @@ use service::config::{ConfigError, ProviderConfig};
 use service::{Config, Shutdown};
 use store::{Db, StoreError};
 
+use crate::budgets::Budgets;
 use crate::cooldown::Cooldowns;
 use crate::credentials::Credentials;
 use crate::directory::Directory;
@@ -96,6 +97,7 @@ pub struct Gateway {
     pub(crate) settings: Settings,
     pub(crate) directory: Arc<Directory>,
     pub(crate) funds: Funds,
+    pub(crate) budgets: Arc<Budgets>,
     pub(crate) catalog: CatalogHandle,
     pub(crate) credentials: ArcSwap<Credentials>,
     /// To where the operator says: the catalog, the settings, the built-in simulated provider.
@@ -122,6 +124,7 @@ impl Gateway {
             Arc::new(Directory::new(db.clone(), master_keys, settings.unknown_keys_per_minute).await.map_err(StartError::Store)?);
         let gateway = Arc::new(Self {
             funds: Funds::new(db.clone(), journal.gateway(), journal.epoch()),
+            budgets: Arc::new(Budgets::new(db.clone(), journal.gateway(), journal.epoch())),
             directory,
             catalog: CatalogHandle::new(catalog),
             credentials: ArcSwap::from_pointee(credentials),
@@ -139,6 +142,7 @@ impl Gateway {
             settings,
         });
         shutdown.spawn(Arc::clone(&gateway.directory).follow(shutdown.clone()));
+        shutdown.spawn(Arc::clone(&gateway.budgets).follow(shutdown.clone()));
         shutdown.spawn(Arc::clone(&gateway.key_health).follow(shutdown.clone()));
         shutdown.spawn(Arc::clone(&gateway.spends).follow(shutdown.clone()));
         shutdown.spawn(Arc::clone(&gateway).read_gauges(shutdown.clone()));

@@ -30,6 +30,7 @@ mod db;
 mod deletion;
 mod error;
 mod idempotency;
+mod identity;
 mod invite;
 mod key_rules;
 mod ledger;
@@ -79,6 +80,9 @@ pub use db::{Db, OpenOptions};
 pub use deletion::{DeletionBegin, DeletionRow, deletion_begin, deletion_cancel, deletion_claim, deletion_get, deletions_list};
 pub use error::StoreError;
 pub use idempotency::{IdempotencyKey, IdempotencyRow, NewIdempotency, idempotency_answer, idempotency_begin, idempotency_forget};
+pub use identity::{
+    IdentityRow, IdentityUnlink, NewIdentity, identity_link, identity_list, identity_unlink, identity_used, person_by_identity,
+};
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
 pub use key_rules::KeyRules;
 pub use ledger::{
@@ -121,7 +125,7 @@ pub use provider_options::{ProviderKeySettings, ProviderOptions, ProviderSecret,
 pub use purge::{purge_close, purge_finish, purge_part};
 pub use second_factor::{
     FactorUse, TotpRow, recovery_code_is, recovery_codes_count, recovery_codes_replace, second_factor_remove, totp_confirm, totp_create,
-    totp_get, totp_remove,
+    totp_get, totp_remove, totp_resealed, totps_sealed,
 };
 pub use session::{
     NewSession, SessionCallerRow, SessionEnd, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list,

@@ -204,7 +204,7 @@ pub(crate) async fn member_insert(
     Ok(())
 }
 
-fn person_row(row: &AnyRow) -> Result<PersonRow, StoreError> {
+pub(crate) fn person_row(row: &AnyRow) -> Result<PersonRow, StoreError> {
     let columns = Columns(row);
     Ok(PersonRow {
         id: columns.id("id")?,

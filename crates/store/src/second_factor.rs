@@ -14,9 +14,7 @@ use crate::words::{AuditAction, SubjectKind};
 /// What an authenticator app and the instance share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TotpRow {
-    /// The person's own data key, sealed under the master key.
-    pub data_key: Vec<u8>,
-    /// The secret, sealed under that key.
+    /// The secret, sealed under a master key of the instance.
     pub sealed: Vec<u8>,
     /// Since when it is asked for; `None`: its first code did not come yet.
     pub confirmed_at: Option<UnixMicros>,
@@ -40,16 +38,15 @@ pub enum FactorUse {
 }
 
 /// Stores a secret that waits for its first code, instead of one that waits still. Where one is asked for already: a conflict.
-pub async fn totp_create(db: &Db, person: UserId, data_key: &[u8], sealed: &[u8], now: UnixMicros) -> Result<(), StoreError> {
+pub async fn totp_create(db: &Db, person: UserId, sealed: &[u8], now: UnixMicros) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
     sqlx::query("DELETE FROM totp WHERE person_id = $1 AND confirmed_at_us IS NULL")
         .bind(person.to_string())
         .execute(&mut *tx)
         .await
         .act("forget a secret that waits")?;
-    sqlx::query("INSERT INTO totp (person_id, data_key, sealed, last_step, created_at_us) VALUES ($1, $2, $3, 0, $4)")
+    sqlx::query("INSERT INTO totp (person_id, sealed, last_step, created_at_us) VALUES ($1, $2, 0, $3)")
         .bind(person.to_string())
-        .bind(data_key.to_vec())
         .bind(sealed.to_vec())
         .bind(now.0)
         .execute(&mut *tx)
@@ -60,12 +57,37 @@ pub async fn totp_create(db: &Db, person: UserId, data_key: &[u8], sealed: &[u8]
 
 /// What a person's app and the instance share, if there is an app.
 pub async fn totp_get(db: &Db, person: UserId) -> Result<Option<TotpRow>, StoreError> {
-    let row = sqlx::query("SELECT data_key, sealed, confirmed_at_us, last_step FROM totp WHERE person_id = $1")
+    let row = sqlx::query("SELECT sealed, confirmed_at_us, last_step FROM totp WHERE person_id = $1")
         .bind(person.to_string())
         .fetch_optional(db.read())
         .await
         .act("read an authenticator's secret")?;
     row.as_ref().map(totp_row).transpose()
+}
+
+/// Secrets of apps in the order of their people, after one of these.
+pub async fn totps_sealed(db: &Db, after: Option<UserId>, limit: u32) -> Result<Vec<(UserId, Vec<u8>)>, StoreError> {
+    let rows = sqlx::query("SELECT person_id, sealed FROM totp WHERE person_id > $1 ORDER BY person_id LIMIT $2")
+        .bind(after.map(|person| person.to_string()).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(db.read())
+        .await
+        .act("read sealed secrets of authenticators")?;
+    rows.iter().map(|row| Ok((Columns(row).id("person_id")?, Columns(row).bytes("sealed")?))).collect()
+}
+
+/// Replaces a secret by the same one under another master key, while it is what it was. Whether it was.
+pub async fn totp_resealed(db: &Db, person: UserId, was: &[u8], sealed: &[u8]) -> Result<bool, StoreError> {
+    let mut tx = db.begin_write().await?;
+    let done = sqlx::query("UPDATE totp SET sealed = $3 WHERE person_id = $1 AND sealed = $2")
+        .bind(person.to_string())
+        .bind(was.to_vec())
+        .bind(sealed.to_vec())
+        .execute(&mut *tx)
+        .await
+        .act("write an authenticator's secret that was sealed anew")?;
+    commit(tx, "seal an authenticator's secret anew", Trail::Bookkeeping).await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// How many recovery codes a person has left.
@@ -216,7 +238,6 @@ async fn factors_delete(tx: &mut Tx, person: UserId) -> Result<bool, StoreError>
 fn totp_row(row: &AnyRow) -> Result<TotpRow, StoreError> {
     let columns = Columns(row);
     Ok(TotpRow {
-        data_key: columns.bytes("data_key")?,
         sealed: columns.bytes("sealed")?,
         confirmed_at: columns.time_opt("confirmed_at_us")?,
         last_step: columns.count("last_step")?,

@@ -80,6 +80,8 @@ pub struct SessionCallerRow {
     pub is_operator: bool,
     /// When somebody proved to get that address's mail.
     pub email_verified_at: Option<UnixMicros>,
+    /// They can log in with one.
+    pub has_password: bool,
     /// The organization that the session shows unless asked for another. Membership is not proven here.
     pub organization: OrganizationId,
     /// When it began.
@@ -162,7 +164,8 @@ pub(crate) async fn session_insert(tx: &mut Tx, session: &NewSession, kept: Sess
 /// Who presents a token with this SHA-256; nobody, once the person is disabled.
 pub async fn session_caller_by_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<SessionCallerRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT s.id, s.person_id, s.organization_id, s.created_at_us, s.last_used_at_us, p.email, p.name, p.is_operator, p.email_verified_at_us \
+        "SELECT s.id, s.person_id, s.organization_id, s.created_at_us, s.last_used_at_us, p.email, p.name, p.is_operator, p.email_verified_at_us, \
+         CASE WHEN p.password_hash = '' THEN 0 ELSE 1 END AS has_password \
          FROM session s JOIN person p ON p.id = s.person_id WHERE s.hash = $1 AND p.disabled_at_us IS NULL",
     )
     .bind(hash.to_vec())
@@ -273,6 +276,7 @@ fn session_caller_row(row: &AnyRow) -> Result<SessionCallerRow, StoreError> {
         name: columns.text("name")?,
         is_operator: columns.flag("is_operator")?,
         email_verified_at: columns.time_opt("email_verified_at_us")?,
+        has_password: columns.int("has_password")? != 0,
         organization: columns.id("organization_id")?,
         created_at: columns.time("created_at_us")?,
         last_used_at: columns.time("last_used_at_us")?,

@@ -145,6 +145,8 @@ words! {
     SessionProof {
         /// The password.
         Password => "password",
+        /// A sign-in provider.
+        Provider => "provider",
     }
     /// What proved them beside that.
     SecondFactor {
@@ -192,6 +194,10 @@ words! {
         LoggedOut => "person.logged_out",
         /// A person took another password, and the other sessions ended.
         PasswordChanged => "person.password_changed",
+        /// A person may come in through a sign-in provider.
+        IdentityLinked => "person.identity_linked",
+        /// And may no more.
+        IdentityUnlinked => "person.identity_unlinked",
         /// A person who did not know theirs took another password, and all sessions ended.
         PasswordReset => "person.password_reset",
         /// A person proved to get their address's mail.

@@ -14,7 +14,7 @@ impl Control {
         if email.trim().to_lowercase() != who.email() {
             return Err(checks::invalid("email", "`email` must be your own address"));
         }
-        self.password_proven(who, password).await?;
+        self.password_proven(who.visitor(), who.user(), ("password", password)).await?;
         let now = clock::now();
         let author = who.author(now);
         let deleted = store::account_delete(&self.db, who.user(), self.purge_at(now), &author);

@@ -15,6 +15,9 @@ use crate::app::{Control, ask, checks};
 /// Limit: characters of the program's name that a session or the audit log keeps.
 const AGENT_CHARS_MAX: usize = 200;
 
+/// A session that began so recently proves its person like a password.
+const FRESH_SECONDS: i64 = 600;
+
 /// Somebody in front of the door: what is known before anybody is proven. Made by the extractor that checked host and
 /// origin.
 #[derive(Debug, Clone, Default)]
@@ -97,22 +100,44 @@ impl Control {
         Ok(SessionView { caller, memberships })
     }
 
-    /// Another password; all other sessions of the person end.
-    pub async fn password_change(&self, who: &LoggedIn, now: &Secret<String>, new: &Secret<String>) -> Result<(), Fault> {
-        checks::password_given("current_password", now.expose())?;
+    /// Another password; all other sessions of the person end. Who has none yet needs a session that just began instead.
+    pub async fn password_change(&self, who: &LoggedIn, now: Option<&Secret<String>>, new: &Secret<String>) -> Result<(), Fault> {
         checks::password(new.expose()).map_err(|fault| fault.param("new_password"))?;
-        let taken = self.attempts.take(who.visitor().address, who.email(), Instant::now())?;
-        let person = ask::store(Code::DirectoryUnavailable, store::person_get(&self.db, who.user())).await?;
-        if !self.passwords.verify(now, &person.password_hash).await? {
-            return Err(Fault::new(Code::PermissionDenied, "the current password is another one").param("current_password"));
+        match now {
+            Some(now) => self.password_proven(who.visitor(), who.user(), ("current_password", now)).await?,
+            None if who.has_password() => return Err(checks::invalid("current_password", "`current_password` is missing")),
+            None if clock::now() < who.created_at().plus_seconds(FRESH_SECONDS) => {}
+            None => {
+                let say = "log in again first: a first password is set within 10 minutes after a log-in";
+                return Err(Fault::new(Code::PermissionDenied, say));
+            }
         }
-        self.attempts.give_back(taken, Instant::now());
         let hash = self.passwords.hash(new).await?;
         let author = who.author(clock::now());
         let set = store::person_password_set(&self.db, who.user(), &hash, who.session(), &author);
         ask::store(Code::DirectoryUnavailable, set).await?;
         self.desk.nudge();
         tracing::info!(user.id = %who.user(), "a password was changed, and the person's other sessions ended");
+        Ok(())
+    }
+
+    /// Proves once more that a session is in its person's hands. Wrong passwords count as at the log-in.
+    pub(super) async fn password_proven(
+        &self,
+        visitor: &Visitor,
+        person: UserId,
+        (param, given): (&str, &Secret<String>),
+    ) -> Result<(), Fault> {
+        checks::password_given(param, given.expose())?;
+        let person = ask::store(Code::DirectoryUnavailable, store::person_get(&self.db, person)).await?;
+        if person.password_hash.is_empty() {
+            return Err(Fault::new(Code::Conflict, "you have no password yet: set one on your account page first").param(param));
+        }
+        let taken = self.attempts.take(visitor.address, &person.email, Instant::now())?;
+        if !self.passwords.verify(given, &person.password_hash).await? {
+            return Err(Fault::new(Code::PermissionDenied, "the password is another one").param(param));
+        }
+        self.attempts.give_back(taken, Instant::now());
         Ok(())
     }
 

@@ -59,7 +59,8 @@ impl Control {
         checks::password_given("password", password.expose())?;
         let taken = self.attempts.take(visitor.address, &email, Instant::now())?;
         let person = ask::store(Code::DirectoryUnavailable, store::person_by_email(&self.db, &email)).await?;
-        let stored = person.as_ref().map_or(NOBODYS_HASH, |person| &person.password_hash);
+        // Whoever comes in through a sign-in provider only has no password that fits.
+        let stored = person.as_ref().map(|person| &*person.password_hash).filter(|hash| !hash.is_empty()).unwrap_or(NOBODYS_HASH);
         let fits = self.passwords.verify(password, stored).await?;
         let Some(person) = person.filter(|_| fits) else {
             tracing::warn!(address = ?visitor.address, "a log-in failed");

@@ -12,7 +12,7 @@ use url::form_urlencoded::byte_serialize;
 use crate::app::auth::Visitor;
 use crate::app::caller::{LoggedIn, Operator};
 use crate::app::people::nobody;
-use crate::app::{Control, ask, checks};
+use crate::app::{Control, ask};
 
 /// 160 bits, as RFC 4226 recommends.
 const SECRET_BYTES: usize = 20;
@@ -70,11 +70,11 @@ impl Control {
 
     /// Makes the secret of an authenticator app. Nothing is asked for until its first code came.
     pub async fn totp_set_up(&self, who: &LoggedIn, password: &Secret<String>) -> Result<TotpSetUp, Fault> {
-        self.password_proven(who, password).await?;
+        self.password_proven(who.visitor(), who.user(), ("password", password)).await?;
         let bytes = random::bytes::<SECRET_BYTES>().map_err(|error| Fault::internal("make an authenticator's secret", error))?;
         let secret = Secret::new(totp_rs::Secret::from(bytes).to_base32());
-        let (data_key, sealed) = self.person_seal(who.user(), &secret)?;
-        let stored = store::totp_create(&self.db, who.user(), &data_key, &sealed, clock::now());
+        let sealed = self.person_seal(who.user(), &secret)?;
+        let stored = store::totp_create(&self.db, who.user(), &sealed, clock::now());
         ask::store(Code::DirectoryUnavailable, stored).await.map_err(|fault| match fault.code() {
             Code::Conflict => Fault::new(Code::Conflict, "an authenticator app is set up already: remove it first"),
             _ => fault,
@@ -91,7 +91,7 @@ impl Control {
         let none = || Fault::new(Code::Conflict, "no authenticator app waits for its first code: set one up");
         let row = ask::store(Code::DirectoryUnavailable, store::totp_get(&self.db, who.user())).await?;
         let row = row.filter(|row| row.confirmed_at.is_none()).ok_or_else(none)?;
-        let totp = authenticator(&self.person_open(who.user(), &row.data_key, &row.sealed)?)?;
+        let totp = authenticator(&self.person_open(who.user(), &row.sealed)?)?;
         let step = step_of(&totp, code.expose(), clock::now()).ok_or_else(wrong_code)?;
         self.attempts.give_back(taken, Instant::now());
         let RecoveryCodes { shown, hashes } = recovery_codes(who.user())?;
@@ -153,7 +153,7 @@ impl Control {
         let row = ask::store(Code::DirectoryUnavailable, store::totp_get(&self.db, person)).await?;
         let Some(row) = row.filter(|row| row.confirmed_at.is_some()) else { return Ok(None) };
         let used = if is_app_code(code) {
-            let totp = authenticator(&self.person_open(person, &row.data_key, &row.sealed)?)?;
+            let totp = authenticator(&self.person_open(person, &row.sealed)?)?;
             step_of(&totp, code, clock::now()).filter(|step| *step > row.last_step).map(|step| FactorUse::Totp { step })
         } else {
             let hash = recovery_hash(person, code);
@@ -168,20 +168,8 @@ impl Control {
 
     /// Password and code of somebody who is logged in.
     async fn both_proven(&self, who: &LoggedIn, password: &Secret<String>, code: &Secret<String>) -> Result<FactorUse, Fault> {
-        self.password_proven(who, password).await?;
+        self.password_proven(who.visitor(), who.user(), ("password", password)).await?;
         self.code_fits(who.visitor(), who.user(), who.email(), code).await?.ok_or_else(wrong_code)
-    }
-
-    /// The password of somebody who is logged in.
-    pub(super) async fn password_proven(&self, who: &LoggedIn, password: &Secret<String>) -> Result<(), Fault> {
-        checks::password_given("password", password.expose())?;
-        let taken = self.attempts.take(who.visitor().address, who.email(), Instant::now())?;
-        let person = ask::store(Code::DirectoryUnavailable, store::person_get(&self.db, who.user())).await?;
-        if !self.passwords.verify(password, &person.password_hash).await? {
-            return Err(Fault::new(Code::PermissionDenied, "the password is another one").param("password"));
-        }
-        self.attempts.give_back(taken, Instant::now());
-        Ok(())
     }
 }
 

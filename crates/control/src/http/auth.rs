@@ -25,6 +25,7 @@ use crate::http::edge::Refused;
 use crate::http::input::{self, NoParams};
 use crate::http::output;
 use crate::http::second_factor::SecondFactorOwedOut;
+use crate::http::sign_in::SignInProviderOut;
 
 pub(super) type CookieHeader = [(HeaderName, HeaderValue); 1];
 
@@ -64,6 +65,8 @@ pub(super) struct AuthSettingsOut {
     mail: bool,
     /// False: passwords do not travel here, because others could listen to this address.
     log_in: bool,
+    /// Who else says who people are.
+    sign_in: Vec<SignInProviderOut>,
     /// Of this instance.
     #[schema(example = "0.1.0")]
     version: &'static str,
@@ -104,8 +107,9 @@ pub(super) struct LogInIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PasswordIn {
-    #[schema(value_type = String, format = Password, write_only)]
-    current_password: Secret<String>,
+    /// Left out by people who have none yet, within 10 minutes after a log-in.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    current_password: Option<Secret<String>>,
     /// 8 to 256 characters.
     #[schema(value_type = String, format = Password, write_only)]
     new_password: Secret<String>,
@@ -172,6 +176,8 @@ pub(super) struct UserOut {
     is_operator: bool,
     /// Somebody proved to get the address's mail.
     email_verified: bool,
+    /// False: they come in through a sign-in provider only, and may set a password within 10 minutes after a log-in.
+    has_password: bool,
     /// Until then some things are refused, such as inviting people. False where no mail server brings letters.
     must_verify_email: bool,
 }
@@ -225,6 +231,7 @@ impl AuthSessionOut {
                 name: caller.name().to_owned(),
                 is_operator: caller.is_operator(),
                 email_verified: caller.email_verified(),
+                has_password: caller.has_password(),
                 must_verify_email: mail_is_sent && !caller.email_verified(),
             },
             organization_id: caller.organization().to_string(),
@@ -247,6 +254,7 @@ pub(super) async fn auth_settings(State(control): State<Arc<Control>>, _: NoPara
         first: door.first,
         mail: control.mail_is_sent(),
         log_in: door.log_in,
+        sign_in: control.sign_in_providers().iter().map(SignInProviderOut::from).collect(),
         version: env!("CARGO_PKG_VERSION"),
     }))
 }
@@ -333,7 +341,7 @@ pub(super) async fn password_change(
     _: NoParams,
     input::Json(body): input::Json<PasswordIn>,
 ) -> Result<StatusCode, Refused> {
-    control.password_change(&who, &body.current_password, &body.new_password).await?;
+    control.password_change(&who, body.current_password.as_ref(), &body.new_password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -147,6 +147,10 @@ impl Operation<'_> {
     fn write_responses(&self, out: &mut String) {
         out.push_str("<h4>Answers</h4><table>");
         for (status, response) in self.body["responses"].as_object().into_iter().flatten() {
+            // The document says the same of both.
+            if status == "4XX" {
+                continue;
+            }
             if status == "default" {
                 out.push_str("<tr><td><code>4xx</code> <code>5xx</code></td><td><a href=\"#schema-Problem\">Problem</a></td><td>See <a href=\"#errors\">errors</a>.</td></tr>");
                 continue;

@@ -36,7 +36,9 @@ mod provider_keys;
 mod provider_settings;
 mod second_factor;
 mod sessions;
+mod sign_in;
 mod streamed;
+mod sub_accounts;
 mod usage;
 mod usage_csv;
 
@@ -92,6 +94,12 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(account::email_resend))
         .routes(routes!(sessions::session_list, sessions::sessions_revoke))
         .routes(routes!(sessions::session_revoke))
+        .routes(routes!(sign_in::sign_in_begin))
+        .routes(routes!(sign_in::sign_in_finish))
+        .routes(routes!(sign_in::identity_list))
+        .routes(routes!(sign_in::identity_begin))
+        .routes(routes!(sign_in::identity_finish))
+        .routes(routes!(sign_in::identity_unlink))
         .routes(routes!(usage::usage_get))
         .routes(routes!(usage::usage_csv))
         .routes(routes!(calls::call_list))
@@ -108,6 +116,12 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(provider_keys::provider_key_test))
         .routes(routes!(budgets::budget_list, budgets::budget_create))
         .routes(routes!(budgets::budget_get, budgets::budget_update, budgets::budget_delete))
+        .routes(routes!(sub_accounts::sub_account_list, sub_accounts::sub_account_create))
+        .routes(routes!(sub_accounts::sub_account_get, sub_accounts::sub_account_update))
+        .routes(routes!(sub_accounts::sub_account_suspend))
+        .routes(routes!(sub_accounts::sub_account_resume))
+        .routes(routes!(sub_accounts::sub_account_close))
+        .routes(routes!(sub_accounts::sub_account_keys_create))
         .routes(routes!(projects::project_list))
         .routes(routes!(projects::project_get, projects::project_update))
         .routes(routes!(organizations::organization_list, organizations::organization_create))

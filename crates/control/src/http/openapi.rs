@@ -54,6 +54,7 @@ const REFUSED: &str = "Refused";
         (name = "Billing", description = "Money, for those who look after it."),
         (name = "Budgets", description = "How much may be spent in each window, and what is left of it."),
         (name = "API keys", description = "Keys that call `/v1`."),
+        (name = "Sub-accounts", description = "Customers of the organization, with limits and keys of their own."),
         (name = "Management keys", description = "Keys that drive this API without a session."),
         (name = "Provider keys", description = "Own keys at providers, sealed when they are saved."),
         (name = "Organizations", description = "Organizations, their members and what each may do."),
@@ -61,6 +62,7 @@ const REFUSED: &str = "Refused";
         (name = "Operator", description = "What only who runs the instance sees."),
         (name = "Projects", description = "Projects hold keys and settings."),
     ),
+    servers((url = "/", description = "This instance.")),
     components(schemas(Problem))
 )]
 struct Head;
@@ -97,7 +99,9 @@ pub(super) fn finished(mut document: OpenApi) -> OpenApi {
             &[KEY, SESSION]
         };
         operation.security = Some(openers.iter().map(|opener| SecurityRequirement::new(*opener, Vec::<String>::new())).collect());
-        operation.responses.responses.insert("default".to_owned(), RefOr::Ref(Ref::from_response_name(REFUSED)));
+        for status in ["4XX", "default"] {
+            operation.responses.responses.insert(status.to_owned(), RefOr::Ref(Ref::from_response_name(REFUSED)));
+        }
     });
     document
 }

@@ -74,6 +74,12 @@ impl From<SecretKind> for SecretKindOut {
     }
 }
 
+/// From model ids to deployments. It has a name of its own, because generators of clients make two of it otherwise.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(example = json!({"gpt-4o": "my-gpt-4o"}))]
+pub(super) struct Deployments(BTreeMap<String, String>);
+
 /// Options by kind of provider.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -89,8 +95,8 @@ pub(super) enum ProviderOptionsBody {
         api_version: Option<String>,
         /// From model ids to deployments; a model that is not here has a deployment of its own name.
         #[serde(default)]
-        #[schema(required = false, example = json!({"gpt-4o": "my-gpt-4o"}))]
-        deployments: BTreeMap<String, String>,
+        #[schema(required = false)]
+        deployments: Deployments,
     },
     /// Google Vertex AI; `region` is its location.
     #[schema(title = "VertexOptions")]
@@ -114,7 +120,9 @@ pub(super) enum ProviderOptionsBody {
 impl From<ProviderOptions> for ProviderOptionsBody {
     fn from(options: ProviderOptions) -> Self {
         match options {
-            ProviderOptions::Azure { resource, api_version, deployments } => Self::Azure { resource, api_version, deployments },
+            ProviderOptions::Azure { resource, api_version, deployments } => {
+                Self::Azure { resource, api_version, deployments: Deployments(deployments) }
+            }
             ProviderOptions::Vertex { project } => Self::Vertex { project },
             ProviderOptions::Openai { organization, project } => Self::Openai { organization, project },
         }
@@ -124,7 +132,9 @@ impl From<ProviderOptions> for ProviderOptionsBody {
 impl From<ProviderOptionsBody> for ProviderOptions {
     fn from(options: ProviderOptionsBody) -> Self {
         match options {
-            ProviderOptionsBody::Azure { resource, api_version, deployments } => Self::Azure { resource, api_version, deployments },
+            ProviderOptionsBody::Azure { resource, api_version, deployments: Deployments(deployments) } => {
+                Self::Azure { resource, api_version, deployments }
+            }
             ProviderOptionsBody::Vertex { project } => Self::Vertex { project },
             ProviderOptionsBody::Openai { organization, project } => Self::Openai { organization, project },
         }

@@ -24,12 +24,15 @@ use crate::http::page::{self, PageQuery};
 pub(super) enum SessionProofOut {
     /// The password.
     Password,
+    /// A sign-in provider.
+    Provider,
 }
 
 impl From<SessionProof> for SessionProofOut {
     fn from(proof: SessionProof) -> Self {
         match proof {
             SessionProof::Password => Self::Password,
+            SessionProof::Provider => Self::Provider,
         }
     }
 }

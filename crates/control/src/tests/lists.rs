@@ -69,6 +69,7 @@ async fn full() -> (World, Tenant) {
             post("/api/v1/api-keys", json!({"name": tag})).await;
             let budget = json!({"name": tag, "scope": "tag", "scope_value": tag, "window": "day", "amount_usd": "1"});
             post("/api/v1/budgets", budget).await;
+            post("/api/v1/sub-accounts", json!({"external_id": tag})).await;
             post("/api/v1/management-keys", json!({"name": tag})).await;
             post("/api/v1/invites", json!({"email": format!("a{tag}@example.com"), "role": "viewer"})).await;
             post("/api/v1/provider-keys", json!({"provider": "openai", "name": tag, "key": format!("sk-0123456789abcdef-{tag}")})).await;

@@ -20,6 +20,7 @@ fn session(n: u128) -> SessionId {
 
 pub fn new_sign_up(n: u128) -> SignUp {
     SignUp {
+        identity: None,
         person: PersonRow {
             id: user(n),
             email: format!("Person{n}@example.com"),

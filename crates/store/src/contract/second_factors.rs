@@ -7,7 +7,7 @@ use crate::contract::world::{NOW, author, organization, user};
 use crate::{
     Db, FactorUse, PendingLogInRow, SessionProof, SessionsKept, StoreError, pending_log_in_create, pending_log_in_get, pending_log_in_take,
     people_get, person_password_set, recovery_code_is, recovery_codes_count, recovery_codes_replace, second_factor_remove,
-    session_caller_by_hash, session_create, sign_up, totp_confirm, totp_create, totp_get, totp_remove,
+    session_caller_by_hash, session_create, sign_up, totp_confirm, totp_create, totp_get, totp_remove, totp_resealed, totps_sealed,
 };
 
 const KEPT: SessionsKept = SessionsKept { created_after: domain::UnixMicros(0), used_after: domain::UnixMicros(0), count: 50 };
@@ -22,7 +22,7 @@ async fn two_people(db: &Db) {
         sign_up(db, &new_sign_up(n), &author(NOW)).await.unwrap();
         session_create(db, &new_session(n, u8::try_from(n).unwrap()), KEPT, &author(NOW)).await.unwrap();
     }
-    totp_create(db, user(1), &[1; 40], &[2; 40], NOW).await.unwrap();
+    totp_create(db, user(1), &[2; 40], NOW).await.unwrap();
     totp_confirm(db, user(1), new_session(1, 1).id, 7, &[[1; 32], [2; 32]], &author(NOW)).await.unwrap();
 }
 
@@ -73,10 +73,16 @@ async fn second_log_ins_end(db: &Db) {
 pub async fn a_second_factor_begins_with_its_first_code_and_ends_with_it(db: Db) {
     two_people(&db).await;
     let session = |n: u128| new_session(n, u8::try_from(n).unwrap()).id;
-    totp_create(&db, user(2), &[3; 40], &[4; 40], NOW).await.unwrap();
-    totp_create(&db, user(2), &[5; 40], &[6; 40], NOW).await.unwrap();
+    totp_create(&db, user(2), &[4; 40], NOW).await.unwrap();
+    totp_create(&db, user(2), &[6; 40], NOW).await.unwrap();
     let row = totp_get(&db, user(2)).await.unwrap().unwrap();
-    assert_eq!((row.data_key, row.sealed, row.confirmed_at), (vec![5; 40], vec![6; 40], None));
+    assert_eq!((row.sealed, row.confirmed_at), (vec![6; 40], None));
+    let sealed = totps_sealed(&db, None, 10).await.unwrap();
+    assert_eq!(sealed, [(user(2), vec![6; 40])]);
+    assert!(!totp_resealed(&db, user(2), &[4; 40], &[7; 40]).await.unwrap(), "it was replaced meanwhile");
+    assert!(totp_resealed(&db, user(2), &[6; 40], &[7; 40]).await.unwrap());
+    assert_eq!(totps_sealed(&db, None, 10).await.unwrap(), [(user(2), vec![7; 40])]);
+    assert_eq!(totps_sealed(&db, Some(user(2)), 10).await.unwrap(), []);
     assert!(missing(totp_remove(&db, user(2), session(2), FactorUse::Totp { step: 1 }, &author(NOW)).await), "before its first code");
     assert!(missing(totp_confirm(&db, user(2), session(1), 1, &[], &author(NOW)).await), "another's session");
     session_create(&db, &new_session(2, 5), KEPT, &author(NOW)).await.unwrap();
@@ -84,7 +90,7 @@ pub async fn a_second_factor_begins_with_its_first_code_and_ends_with_it(db: Db)
     assert!(session_caller_by_hash(&db, &[5; 32]).await.unwrap().is_none(), "sessions without it end");
     assert!(session_caller_by_hash(&db, &[2; 32]).await.unwrap().is_some());
     assert!(missing(totp_confirm(&db, user(2), session(2), 2, &[], &author(NOW)).await), "twice");
-    let again = totp_create(&db, user(2), &[3; 40], &[4; 40], NOW).await;
+    let again = totp_create(&db, user(2), &[4; 40], NOW).await;
     assert!(matches!(again, Err(StoreError::Conflict { .. })), "over one that is asked for");
     assert_eq!(people_get(&db, user(2)).await.unwrap().second_factor_at, Some(NOW));
 
