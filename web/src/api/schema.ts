@@ -285,10 +285,32 @@ export interface paths {
         put?: never;
         /**
          * Log in
-         * @description Open to everybody. The answer sets the session's cookie; each log-in begins a session of its own. Too many wrong
+         * @description Open to everybody. The answer sets the session's cookie; each log-in begins a session of its own. Whoever has a second factor
+         *     gets no cookie yet, but a token for `POST /api/v1/auth/log-in/second`. Too many wrong
          *     passwords for one account from one address are refused with 429 for some seconds.
          */
         post: operations["log_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/log-in/second": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log in, second step
+         * @description Open to everybody who has the token of a log-in that asked for a second factor. The answer sets the session's cookie. Wrong
+         *     codes are refused with 401, and too many of them with 429.
+         */
+        post: operations["log_in_second"];
         delete?: never;
         options?: never;
         head?: never;
@@ -371,6 +393,103 @@ export interface paths {
          *     a second factor is still asked for at the next log-in.
          */
         post: operations["password_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Own second factor */
+        get: operations["second_factor_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make new recovery codes
+         * @description The old ones work no more.
+         */
+        post: operations["recovery_codes_renew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove the authenticator app
+         * @description The log-in asks for the password only, and recovery codes work no more.
+         */
+        post: operations["totp_remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set up an authenticator app
+         * @description Makes a secret. The log-in asks for codes only after the first one was confirmed; until then a further secret replaces this one.
+         */
+        post: operations["totp_set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the authenticator app
+         * @description From now on the log-in asks for codes. All other sessions of the person end.
+         */
+        post: operations["totp_confirm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -973,6 +1092,26 @@ export interface paths {
          * @description For operators of the instance. An instance keeps an operator who can log in: the last one is refused with 409.
          */
         patch: operations["people_update"];
+        trace?: never;
+    };
+    "/api/v1/operator/people/{id}/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a person's second factor
+         * @description For operators of the instance, when somebody lost their app and their recovery codes. Make sure that it is them who asks.
+         */
+        delete: operations["second_factor_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/organization": {
@@ -1684,6 +1823,16 @@ export interface components {
              */
             billing_email?: string | null;
         };
+        /** @description Both proofs that it is the person who asks. */
+        BothIn: {
+            /**
+             * Format: password
+             * @description Six digits of the authenticator app, or a recovery code.
+             */
+            code: string;
+            /** Format: password */
+            password: string;
+        };
         /** @description New settings; what is left out stays. Scope, window and what counts cannot change: make another budget. */
         BudgetChangeIn: {
             /** @description Other thresholds; those that this window passed already do not alert again. */
@@ -2389,6 +2538,24 @@ export interface components {
             /** Format: password */
             password: string;
         };
+        /** @description The second factor of a log-in. */
+        LogInSecondIn: {
+            /**
+             * Format: password
+             * @description Six digits of the authenticator app, or a recovery code. Each works once.
+             */
+            code: string;
+            /**
+             * Format: password
+             * @description The token of an invitation for this address, to accept it and show that organization.
+             */
+            invite?: string | null;
+            /**
+             * Format: password
+             * @description Of the log-in's answer.
+             */
+            token: string;
+        };
         /** @description A letter. */
         MailOut: {
             /**
@@ -2604,6 +2771,11 @@ export interface components {
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
+        /** @description A proof that it is the person who asks. */
+        OwnPasswordIn: {
+            /** Format: password */
+            password: string;
+        };
         /** @description Another password. */
         PasswordIn: {
             /**
@@ -2661,6 +2833,8 @@ export interface components {
              * @description How many organizations they belong to.
              */
             organizations: number;
+            /** @description Their log-in asks for a second factor. */
+            second_factor: boolean;
         };
         /** @description Why a request was refused (RFC 9457). */
         Problem: {
@@ -3021,6 +3195,10 @@ export interface components {
              */
             project?: string | null;
         };
+        /** @description Codes for when the app is lost. They are shown once, and each works once. */
+        RecoveryCodesOut: {
+            recovery_codes: string[];
+        };
         /** @description Another password. */
         ResetIn: {
             /**
@@ -3042,6 +3220,30 @@ export interface components {
              * @example 3600
              */
             grace_seconds: number;
+        };
+        /** @description A person's second factor. */
+        SecondFactorOut: {
+            /**
+             * Format: int64
+             * @description Recovery codes that were not used.
+             */
+            recovery_codes: number;
+            /** @description The log-in asks for a code of an authenticator app. */
+            totp: boolean;
+            /** @description Since when. */
+            totp_at?: string | null;
+        };
+        /** @description The password was right, and the second factor is owed. */
+        SecondFactorOwedOut: {
+            /**
+             * @description When it works no more.
+             * @example 2026-11-20T12:44:56.789012Z
+             */
+            expires_at: string;
+            /** @description Always true. */
+            second_factor: boolean;
+            /** @description For `POST /api/v1/auth/log-in/second`; it opens nothing else. */
+            token: string;
         };
         /** @description A browser that is logged in. */
         SessionOut: {
@@ -3066,6 +3268,13 @@ export interface components {
              * @example 2026-11-20T12:34:56.789012Z
              */
             last_used_at: string;
+            /**
+             * @description What proves a person.
+             * @enum {string}
+             */
+            proof: "password" | "provider";
+            /** @description What proved them beside that; null: nothing was asked for. */
+            second_factor?: ("totp" | "recovery_code") | null;
             /** @description What the browser calls itself. */
             user_agent?: string | null;
         };
@@ -3519,6 +3728,29 @@ export interface components {
              * @description Part of `output` spent on reasoning.
              */
             reasoning: number;
+        };
+        /** @description The first code. */
+        TotpConfirmIn: {
+            /**
+             * Format: password
+             * @description Six digits that the app shows.
+             */
+            code: string;
+        };
+        /** @description What an authenticator app takes. It is shown once. */
+        TotpOut: {
+            /** @description Its dark modules as an SVG path, one unit each. */
+            qr_path: string;
+            /**
+             * Format: int32
+             * @description Modules in a row of the QR code that shows `url`.
+             * @example 45
+             */
+            qr_size: number;
+            /** @description To be typed into the app: Base32, SHA-1, six digits, 30 seconds. */
+            secret: string;
+            /** @description The same for the app to read. */
+            url: string;
         };
         /** @description Whom the organization goes to. */
         TransferIn: {
@@ -4106,6 +4338,41 @@ export interface operations {
                     "application/json": components["schemas"]["AuthSessionOut"];
                 };
             };
+            /** @description The password is right, and the person's second factor is owed. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorOwedOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    log_in_second: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogInSecondIn"];
+            };
+        };
+        responses: {
+            /** @description Logged in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSessionOut"];
+                };
+            };
             "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
         };
@@ -4199,6 +4466,130 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    second_factor_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the log-in asks for. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    recovery_codes_renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BothIn"];
+            };
+        };
+        responses: {
+            /** @description The new codes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    totp_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BothIn"];
+            };
+        };
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    totp_set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnPasswordIn"];
+            };
+        };
+        responses: {
+            /** @description The secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    totp_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpConfirmIn"];
+            };
+        };
+        responses: {
+            /** @description Confirmed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesOut"];
+                };
             };
             "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
@@ -4392,6 +4783,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthSessionOut"];
+                };
+            };
+            /** @description The person's second factor is owed. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorOwedOut"];
                 };
             };
             "4XX": components["responses"]["Refused"];
@@ -5215,6 +5615,31 @@ export interface operations {
                 "application/json": components["schemas"]["PersonChangeIn"];
             };
         };
+        responses: {
+            /** @description The person as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    second_factor_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `user_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description The person as they are now. */
             200: {

@@ -22,6 +22,8 @@ pub(crate) const OPEN: &[&str] = &[
     "/api/v1/auth/sign-up/confirm",
     "/api/v1/auth/log-in",
     "/api/v1/auth/log-in/second",
+    "/api/v1/auth/sign-in/begin",
+    "/api/v1/auth/sign-in/finish",
     "/api/v1/auth/log-out",
     "/api/v1/auth/password/forgot",
     "/api/v1/auth/password/reset",

@@ -9,7 +9,7 @@ use store::Role;
 use crate::tests::world::{DAY, Tenant, World, call};
 
 /// Lists of something that is a handful by nature, or of a group of sums; they have another bound.
-const WHOLE: &[&str] = &["/api/v1/usage"];
+const WHOLE: &[&str] = &["/api/v1/usage", "/api/v1/auth/identities"];
 
 fn document() -> Value {
     serde_json::to_value(crate::http::document()).unwrap()
