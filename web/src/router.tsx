@@ -72,6 +72,11 @@ const verifyEmail = createRoute({
   path: "/verify-email",
   component: lazyRouteComponent(() => import("./pages/verify-email"), "VerifyEmail"),
 });
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in/$provider",
+  component: lazyRouteComponent(() => import("./pages/sign-in"), "SignIn"),
+});
 const confirmSignUp = createRoute({
   getParentRoute: () => root,
   path: "/confirm-sign-up",
@@ -185,6 +190,7 @@ const routeTree = root.addChildren([
   site.addChildren([landing, catalog]),
   logIn,
   signUp,
+  signIn,
   invite,
   forgotPassword,
   resetPassword,

@@ -14,6 +14,7 @@ pub use app::bootstrap::{BootstrapAsk, Bootstrapped};
 pub use app::caller::{Admin, Developer, LoggedIn, Management, Operator, Owner, Payer};
 pub use app::front::Front;
 pub use app::key_check::{KeyAnswer, KeyCheck, KeyQuestion};
+pub use app::sign_in::SignInProvider;
 pub use app::smtp::Smtp;
 pub use app::{Control, Settings};
 pub use http::caller::Peer;

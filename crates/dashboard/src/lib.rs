@@ -33,9 +33,10 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 /// The file behind every page.
 const INDEX: &str = "/index.html";
-/// The pages, which are told apart in the browser (`web/src/router.tsx`); so is everything under `/dashboard`.
+/// The pages, which are told apart in the browser (`web/src/router.tsx`); so is everything under [`FOLDERS`].
 const PAGES: [&str; 9] =
     ["/", "/catalog", "/log-in", "/sign-up", "/invite", "/forgot-password", "/reset-password", "/verify-email", "/confirm-sign-up"];
+const FOLDERS: [&str; 2] = ["/dashboard/", "/sign-in/"];
 const NOT_BUILT: &str = include_str!("not_built.html");
 
 #[derive(RustEmbed)]
@@ -122,7 +123,8 @@ fn bytes(data: Cow<'static, [u8]>) -> Bytes {
 }
 
 fn is_page(path: &str) -> bool {
-    PAGES.contains(&path) || path == "/dashboard" || (path.starts_with("/dashboard/") && !has_extension(path))
+    let in_folder = || FOLDERS.iter().any(|folder| path.starts_with(folder));
+    PAGES.contains(&path) || path == "/dashboard" || (in_folder() && !has_extension(path))
 }
 
 fn has_extension(path: &str) -> bool {

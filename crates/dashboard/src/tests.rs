@@ -34,6 +34,7 @@ fn every_page_of_the_router_is_the_index_with_its_policy() {
         "/log-in",
         "/sign-up",
         "/reset-password",
+        "/sign-in/google",
         "/dashboard",
         "/dashboard/calls/req_1",
         "/dashboard/settings/provider-keys",

@@ -1,5 +1,7 @@
 //! The windows of budgets, as values. `policy` computes them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::UnixMicros;
 
 /// How long a budget's windows are. They begin on the clock of the budget's time zone.
@@ -40,7 +42,8 @@ impl Period {
 }
 
 /// One window: from its start on, up to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Window {
     /// Names the window among those of its budget.
     pub start: UnixMicros,

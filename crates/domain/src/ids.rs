@@ -116,6 +116,11 @@ id!(
     "sess_"
 );
 id!(
+    /// Who a sign-in provider says that a person is.
+    IdentityId,
+    "ident_"
+);
+id!(
     /// An invitation into an organization (never its token).
     InviteId,
     "inv_"

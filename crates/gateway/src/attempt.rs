@@ -69,20 +69,23 @@ struct Failed {
     status: u16,
 }
 
-/// Tries candidates in order. Credits are held when the first candidate comes that they pay for.
+/// Tries candidates in order. Credits are held when the first candidate comes that they pay for, and budgets
+/// for each.
 pub(crate) async fn in_order(open: &mut OpenCall, call: &mut Call, candidates: &[Candidate]) -> Result<Served, Fault> {
     let mut attempts = 0;
     let mut queue: Vec<&Candidate> = candidates.iter().collect();
     queue.reverse();
-    // Why credits do not pay, and how an own key failed: one may be the answer to the other.
+    // Why credits or a budget do not pay, and how an own key failed: one may be the answer to the other.
     let (mut unpaid, mut own_failed): (Option<Fault>, Option<Fault>) = (None, None);
     while let Some(candidate) = queue.pop() {
         if let Err(refusal) = admit::pay(open, call, candidate, candidates).await {
-            queue.retain(|left| left.is_own());
-            if queue.is_empty() {
-                return Err(own_keys_first(refusal, own_failed));
+            if refusal.of_credits {
+                queue.retain(|left| left.is_own());
             }
-            unpaid = Some(refusal);
+            if queue.is_empty() {
+                return Err(own_keys_first(refusal.fault, own_failed));
+            }
+            unpaid = Some(refusal.fault);
             continue;
         }
         attempts += 1;

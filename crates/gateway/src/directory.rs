@@ -18,8 +18,9 @@ use rpc::{Control, Feed, News};
 use seal::MasterKeys;
 use service::Shutdown;
 use sha2::{Digest, Sha256};
-use store::{CallerRow, ChangeKind, ChangeRow, KeyStatus, OrganizationStatus, ProjectMode, StoreError};
+use store::{CallerRow, ChangeKind, ChangeRow, KeyStatus, OrganizationStatus, ProjectMode, StoreError, SubAccountStatus};
 
+use crate::budgets::KeyBudget;
 use crate::misses::Misses;
 use crate::own_keys::{self, OwnKeys};
 use crate::rules::Rules;
@@ -62,6 +63,8 @@ pub(crate) struct Caller {
     key_status: KeyStatus,
     expires_at: Option<UnixMicros>,
     organization_status: OrganizationStatus,
+    /// Of the sub-account whose key it is.
+    sub_account_status: Option<SubAccountStatus>,
     pub(crate) mode: ProjectMode,
     /// Seconds that answers are kept; none: not at all.
     pub(crate) cache_ttl_seconds: Option<u32>,
@@ -72,12 +75,15 @@ pub(crate) struct Caller {
     /// None: what most keys have.
     pub(crate) rules: Option<Box<Rules>>,
     pub(crate) markup_basis_points: u32,
+    /// Those that its calls may count in; none for most keys.
+    pub(crate) budgets: Box<[Arc<KeyBudget>]>,
 }
 
 impl Caller {
     #[expect(clippy::disallowed_methods, reason = "the key's SHA-256 matched: this proves the tenant")]
     fn proven(row: CallerRow, hash: KeyHash) -> Result<Self, StoreError> {
         let rules = Rules::new(row.rules).map_err(|_| StoreError::Corrupt { what: "rules" })?;
+        let budgets = row.budgets.into_iter().map(|row| KeyBudget::new(row).map(Arc::new)).collect::<Result<_, _>>()?;
         Ok(Self {
             scope: OrgScope::proven(row.organization),
             key: row.key,
@@ -86,6 +92,7 @@ impl Caller {
             key_status: row.key_status,
             expires_at: row.expires_at,
             organization_status: row.organization_status,
+            sub_account_status: row.sub_account.map(|sub_account| sub_account.status),
             mode: row.mode,
             cache_ttl_seconds: row.cache_enabled.then_some(row.cache_ttl_seconds),
             rpm: row.rpm,
@@ -94,6 +101,7 @@ impl Caller {
             allowed_models: row.allowed_models,
             rules,
             markup_basis_points: row.markup_basis_points,
+            budgets,
         })
     }
 
@@ -110,7 +118,7 @@ impl Caller {
         Ok(self)
     }
 
-    /// Refuses a key that is revoked, over its time, or of a suspended organization.
+    /// Refuses a key that is revoked, over its time, or of a suspended organization or sub-account.
     fn opens(&self, now: UnixMicros) -> Result<(), Fault> {
         if self.key_status == KeyStatus::Revoked {
             return Err(Fault::new(Code::RevokedApiKey, "this API key was revoked; create another one in the dashboard under API keys"));
@@ -122,7 +130,11 @@ impl Caller {
             ));
         }
         let say = match self.organization_status {
-            OrganizationStatus::Active => return Ok(()),
+            OrganizationStatus::Active => match self.sub_account_status {
+                None | Some(SubAccountStatus::Active) => return Ok(()),
+                Some(SubAccountStatus::Suspended) => "this key's account is suspended; whoever gave you the key can resume it",
+                Some(SubAccountStatus::Closed) => "this key's account was closed",
+            },
             OrganizationStatus::Suspended => "this organization is suspended; its owner finds the reason in the dashboard",
             OrganizationStatus::Deleting => "this organization is being deleted; its owners can take that back in the dashboard",
             OrganizationStatus::Deleted => "this organization was deleted",

@@ -17,6 +17,7 @@ use service::config::{ConfigError, ProviderConfig};
 use service::{Config, Shutdown};
 use store::StoreError;
 
+use crate::budgets::Budgets;
 use crate::cooldown::Cooldowns;
 use crate::credentials::Credentials;
 use crate::directory::Directory;
@@ -97,6 +98,7 @@ pub struct Gateway {
     pub(crate) settings: Settings,
     pub(crate) directory: Arc<Directory>,
     pub(crate) funds: Funds,
+    pub(crate) budgets: Arc<Budgets>,
     pub(crate) catalog: CatalogHandle,
     pub(crate) credentials: ArcSwap<Credentials>,
     /// To where the operator says: the catalog, the settings, the built-in simulated provider.
@@ -123,6 +125,7 @@ impl Gateway {
         let feed = directory.begin(service::clock::now()).await.map_err(StartError::Store)?;
         let gateway = Arc::new(Self {
             funds: Funds::new(control.clone(), journal.gateway(), journal.epoch()),
+            budgets: Arc::new(Budgets::new(control.clone(), journal.gateway(), journal.epoch())),
             directory,
             catalog: CatalogHandle::new(catalog),
             credentials: ArcSwap::from_pointee(credentials),
@@ -140,6 +143,7 @@ impl Gateway {
             settings,
         });
         shutdown.spawn(Arc::clone(&gateway.directory).follow(feed, shutdown.clone()));
+        shutdown.spawn(Arc::clone(&gateway.budgets).follow(shutdown.clone()));
         shutdown.spawn(Arc::clone(&gateway.key_health).follow(shutdown.clone()));
         shutdown.spawn(Arc::clone(&gateway.spends).follow(shutdown.clone()));
         shutdown.spawn(Arc::clone(&gateway).read_gauges(shutdown.clone()));

@@ -7,7 +7,7 @@ use domain::{Code, Fault, NanoUsd, UnixMicros};
 use llm::tokens::InputTokens;
 use policy::pricing;
 use policy::routing::{self, Keys, Surroundings};
-use store::{ProjectMode, SpendWindow};
+use store::{BudgetCounts, ProjectMode, SpendWindow};
 
 use crate::call::Call;
 use crate::cooldown::Cooldowns;
@@ -64,12 +64,32 @@ impl Candidate {
         })
     }
 
-    /// The most output whose bill `funds` cover, found by bisection: bounds grow with output and tiers make steps.
+    /// The same for what a budget counts: the provider's price, whoever pays, or what is charged.
+    pub(crate) fn counted_for(&self, counts: BudgetCounts, output_tokens: u64) -> NanoUsd {
+        match (counts, self.price()) {
+            (BudgetCounts::Charged, _) if self.is_own() => NanoUsd::ZERO,
+            (BudgetCounts::Charged, _) => self.hold_for(output_tokens),
+            (BudgetCounts::Cost, None) => NanoUsd::MAX,
+            (BudgetCounts::Cost, Some(price)) => pricing::charged_bound(pricing::bound(price, self.input.max, output_tokens), 0),
+        }
+    }
+
+    /// The most output whose bill `funds` cover.
     pub(crate) fn output_within(&self, funds: NanoUsd) -> u64 {
+        self.output_most(|output| self.hold_for(output) <= funds)
+    }
+
+    /// The most output that fits this much room of a budget.
+    pub(crate) fn output_counted_within(&self, counts: BudgetCounts, room: NanoUsd) -> u64 {
+        self.output_most(|output| self.counted_for(counts, output) <= room)
+    }
+
+    /// By bisection: bounds grow with output, and tiers make steps.
+    fn output_most(&self, fits: impl Fn(u64) -> bool) -> u64 {
         let (mut low, mut high) = (0, self.output_max);
         while low < high {
             let middle = high - (high - low) / 2;
-            if self.hold_for(middle) <= funds {
+            if fits(middle) {
                 low = middle;
             } else {
                 high = middle - 1;

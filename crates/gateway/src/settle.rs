@@ -8,11 +8,13 @@ use kv::Allowance;
 use llm::Bill;
 use policy::pricing;
 use proto::usage::v1::outcome::Kind;
-use proto::usage::v1::{Attempt, Facts, Intent, Outcome, Progress, Rates, UsageEvent, UsageTokens};
-use store::{ProjectMode, UsedMode};
+use proto::usage::v1::{Attempt, BudgetUse, Facts, Intent, Outcome, Progress, Rates, UsageEvent, UsageTokens};
+use store::{BudgetCounts, ProjectMode, UsedMode};
 
 use crate::admit::Admitted;
+use crate::budgets::RoomHold;
 use crate::call::Call;
+use crate::cover::Cover;
 use crate::credentials::Credential;
 use crate::directory::Caller;
 use crate::funds::Hold;
@@ -76,6 +78,9 @@ pub(crate) struct OpenCall {
     pub(crate) id: RequestId,
     facts: Facts,
     pub(crate) hold: Option<Hold>,
+    /// Room in the budgets that the attempt under way counts in.
+    pub(crate) budgets: Vec<RoomHold>,
+    pub(crate) by_credits: Cover,
     pub(crate) covered: u64,
     /// What is set as the limit upstream, because the funds cover no more.
     pub(crate) output_cap: Option<u64>,
@@ -120,6 +125,8 @@ impl OpenCall {
             id,
             facts,
             hold: None,
+            budgets: Vec::new(),
+            by_credits: Cover::default(),
             covered: 0,
             output_cap: None,
             candidate: None,
@@ -169,8 +176,8 @@ impl OpenCall {
     pub(crate) fn admit(&mut self, admitted: Admitted) {
         self.facts.lease_id = admitted.hold.lease.uuid().into_bytes().to_vec();
         self.hold = Some(admitted.hold);
-        self.covered = admitted.covered;
-        self.output_cap = admitted.output_cap;
+        self.by_credits = admitted.cover;
+        self.cover_only(admitted.cover);
     }
 
     /// Credits pay from here on.
@@ -183,8 +190,13 @@ impl OpenCall {
         self.used(UsedMode::ApiKeys);
         self.facts.lease_id.clear();
         self.hold = None;
-        self.covered = u64::MAX;
-        self.output_cap = None;
+        self.by_credits = Cover { output: u64::MAX, output_cap: None };
+        self.cover_only(self.by_credits);
+    }
+
+    /// Names the budgets that the next attempt counts in.
+    pub(crate) fn count_in(&mut self, uses: Vec<BudgetUse>) {
+        self.facts.budgets = uses;
     }
 
     fn used(&mut self, mode: UsedMode) {
@@ -318,6 +330,13 @@ impl OpenCall {
         }
         if let Some(hold) = self.hold.take() {
             hold.settle(bill.charged);
+        }
+        for hold in self.budgets.drain(..) {
+            let spent = match hold.budget().row.counts {
+                BudgetCounts::Cost => bill.cost,
+                BudgetCounts::Charged => bill.charged,
+            };
+            hold.settle(spent);
         }
         if let Some(Credential::Own(key)) = self.candidate.as_ref().map(|candidate| candidate.endpoint.credential) {
             self.gateway.spends.add(key, bill.cost, service::clock::now());

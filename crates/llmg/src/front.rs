@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use catalog::Catalog;
-use control::{Front, KeyAnswer, KeyCheck, KeyQuestion, Smtp};
+use control::{Front, KeyAnswer, KeyCheck, KeyQuestion, SignInProvider, Smtp};
 use domain::NanoUsd;
 use gateway::probe::{Probe, Probed, ProbedKey};
 use seal::MasterKeys;
 use service::Config;
-use service::config::ConfigError;
+use service::config::{ConfigError, SignInConfig};
 
 /// What the first organization of an instance begins with when its person signs up; `llmg bootstrap` grants the same.
 const STARTER_CREDIT_USD: i32 = 5;
@@ -46,9 +46,29 @@ pub(crate) fn control_settings(
         smtp,
         outbox: Some(config.data_dir.join("outbox")),
         plain_providers: config.private_upstreams_allowed(),
+        sign_in: sign_in(config),
         deletion_grace_days: u32::try_from(config.organization_deletion_grace_days).unwrap_or(u32::MAX),
         requests_per_minute: u32::try_from(config.api_requests_per_minute).unwrap_or(u32::MAX),
     })
+}
+
+/// The configuration was checked: each has all that it needs.
+fn sign_in(config: &Config) -> Vec<SignInProvider> {
+    let one = |(id, set): (&String, &SignInConfig)| {
+        let known = match id.as_str() {
+            "google" => "Google",
+            "github" => "GitHub",
+            other => other,
+        };
+        Some(SignInProvider {
+            id: id.clone(),
+            name: set.name.clone().unwrap_or_else(|| known.to_owned()),
+            issuer: set.issuer_of(id)?.to_owned(),
+            client_id: set.client_id.clone()?,
+            client_secret: set.client_secret.clone()?,
+        })
+    };
+    config.sign_in.iter().filter_map(one).collect()
 }
 
 /// By asking the provider, through the gateway's guarded dialler.

@@ -56,6 +56,11 @@ impl Down {
         Self { code: Code::UpstreamTimeout, unsent: true, cause: why.into() }
     }
 
+    /// For the log, where the caller is told something else.
+    pub fn into_cause(self) -> domain::fault::Cause {
+        self.cause
+    }
+
     /// For the caller, when no other candidate is left.
     pub fn into_fault(self, provider: &str) -> Fault {
         let say = match self.code {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use domain::{LeaseId, NanoUsd, OrgScope, ProviderKeyId, Secret, UnixMicros};
+use domain::{Epoch, GatewayId, LeaseId, NanoUsd, OrgScope, ProviderKeyId, Secret, UnixMicros};
 use proto::broker::v1 as broker;
 use proto::broker::v1::broker_client::BrokerClient;
 use proto::directory::v1 as wire;
 use proto::directory::v1::directory_client::DirectoryClient;
-use store::{CallerRow, LeaseExtend, LeaseGrant, LeaseGranted, ProviderKeyUse, StoreError};
+use store::{BudgetAsk, BudgetGranted, CallerRow, LeaseExtend, LeaseGrant, LeaseGranted, LeaseReturn, ProviderKeyUse, StoreError};
 use tonic::Streaming;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
@@ -135,6 +135,27 @@ impl Remote {
     pub(crate) async fn leases_open(&self, scope: &OrgScope) -> Result<Vec<LeaseId>, StoreError> {
         const ACT: &str = "ask control for open leases";
         let asked = self.broker.clone().open(broker::OpenRequest { organization: organization(scope) }).await;
+        let answer = asked.map_err(|status| refused(ACT, status))?.into_inner();
+        answer.leases.iter().map(|lease| convert::id(lease, "lease")).collect()
+    }
+
+    pub(crate) async fn budget_lease_ask(&self, scope: &OrgScope, ask: &BudgetAsk) -> Result<BudgetGranted, StoreError> {
+        const ACT: &str = "ask control for room in a budget";
+        let ask = convert::row_spell(ask).map_err(|status| refused(ACT, status))?;
+        let asked = self.broker.clone().room(broker::RoomRequest { organization: organization(scope), ask }).await;
+        convert::row_read(&asked.map_err(|status| refused(ACT, status))?.into_inner().granted, "room in a budget, from control")
+    }
+
+    pub(crate) async fn budget_lease_return(&self, scope: &OrgScope, give: &LeaseReturn) -> Result<NanoUsd, StoreError> {
+        const ACT: &str = "give room in a budget back to control";
+        let give = convert::row_spell(give).map_err(|status| refused(ACT, status))?;
+        let asked = self.broker.clone().r#return(broker::ReturnRequest { organization: organization(scope), give }).await;
+        Ok(NanoUsd(asked.map_err(|status| refused(ACT, status))?.into_inner().taken_nano_usd))
+    }
+
+    pub(crate) async fn budget_leases_recalled(&self, gateway: GatewayId, epoch: Epoch) -> Result<Vec<LeaseId>, StoreError> {
+        const ACT: &str = "ask control for recalled leases";
+        let asked = self.broker.clone().recalled(broker::RecalledRequest { gateway: gateway.to_string(), epoch: epoch.0 }).await;
         let answer = asked.map_err(|status| refused(ACT, status))?.into_inner();
         answer.leases.iter().map(|lease| convert::id(lease, "lease")).collect()
     }

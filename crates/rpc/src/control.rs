@@ -1,8 +1,11 @@
 //! The gateways' end, wherever control is.
 
-use domain::{NanoUsd, OrgScope, ProviderKeyId, UnixMicros};
+use domain::{Epoch, GatewayId, LeaseId, NanoUsd, OrgScope, ProviderKeyId, UnixMicros};
 use serde::{Deserialize, Serialize};
-use store::{CallerRow, DataKeyRow, Db, LeaseExtend, LeaseGrant, LeaseGranted, ProviderKeyUse, SealedProviderKeyRow, StoreError};
+use store::{
+    BudgetAsk, BudgetGranted, CallerRow, DataKeyRow, Db, LeaseExtend, LeaseGrant, LeaseGranted, LeaseReturn, ProviderKeyUse,
+    SealedProviderKeyRow, StoreError,
+};
 
 use crate::client::Remote;
 use crate::feed::Feed;
@@ -89,10 +92,34 @@ impl Control {
     }
 
     /// Ids of the organization's leases that are not closed.
-    pub async fn leases_open(&self, scope: &OrgScope) -> Result<Vec<domain::LeaseId>, StoreError> {
+    pub async fn leases_open(&self, scope: &OrgScope) -> Result<Vec<LeaseId>, StoreError> {
         match self {
             Self::Local(db) => Ok(store::leases_open(db, scope).await?.iter().map(|lease| lease.lease).collect()),
             Self::Remote(remote) => remote.leases_open(scope).await,
+        }
+    }
+
+    /// Asks for room in a window of a budget.
+    pub async fn budget_lease_ask(&self, scope: &OrgScope, ask: &BudgetAsk) -> Result<BudgetGranted, StoreError> {
+        match self {
+            Self::Local(db) => store::budget_lease_ask(db, scope, ask).await,
+            Self::Remote(remote) => remote.budget_lease_ask(scope, ask).await,
+        }
+    }
+
+    /// Gives room back. Answers what was taken back.
+    pub async fn budget_lease_return(&self, scope: &OrgScope, give: &LeaseReturn) -> Result<NanoUsd, StoreError> {
+        match self {
+            Self::Local(db) => store::budget_lease_return(db, scope, give).await,
+            Self::Remote(remote) => remote.budget_lease_return(scope, give).await,
+        }
+    }
+
+    /// Leases of budgets that a gateway has in this life and is to give back.
+    pub async fn budget_leases_recalled(&self, gateway: GatewayId, epoch: Epoch) -> Result<Vec<LeaseId>, StoreError> {
+        match self {
+            Self::Local(db) => store::budget_leases_recalled(db, gateway, epoch).await,
+            Self::Remote(remote) => remote.budget_leases_recalled(gateway, epoch).await,
         }
     }
 }

@@ -190,4 +190,27 @@ impl Broker for Answers {
         let leases = answered(store::leases_open(&self.db, &scope)).await?;
         Ok(Response::new(broker::OpenResponse { leases: leases.iter().map(|lease| lease.lease.to_string()).collect() }))
     }
+
+    async fn room(&self, request: Request<broker::RoomRequest>) -> Result<Response<broker::RoomResponse>, Status> {
+        let message = request.into_inner();
+        let scope = convert::scope(&message.organization).map_err(status)?;
+        let ask = convert::row_read(&message.ask, "an ask for room").map_err(status)?;
+        let granted = answered(store::budget_lease_ask(&self.db, &scope, &ask)).await?;
+        Ok(Response::new(broker::RoomResponse { granted: convert::row_spell(&granted)? }))
+    }
+
+    async fn r#return(&self, request: Request<broker::ReturnRequest>) -> Result<Response<broker::ReturnResponse>, Status> {
+        let message = request.into_inner();
+        let scope = convert::scope(&message.organization).map_err(status)?;
+        let give = convert::row_read(&message.give, "room to give back").map_err(status)?;
+        let taken = answered(store::budget_lease_return(&self.db, &scope, &give)).await?;
+        Ok(Response::new(broker::ReturnResponse { taken_nano_usd: taken.0 }))
+    }
+
+    async fn recalled(&self, request: Request<broker::RecalledRequest>) -> Result<Response<broker::RecalledResponse>, Status> {
+        let message = request.into_inner();
+        let gateway = GatewayId(convert::id(&message.gateway, "gateway").map_err(status)?);
+        let leases = answered(store::budget_leases_recalled(&self.db, gateway, Epoch(message.epoch))).await?;
+        Ok(Response::new(broker::RecalledResponse { leases: leases.iter().map(ToString::to_string).collect() }))
+    }
 }

@@ -2,14 +2,19 @@
 //!
 //! Every refusal is one line that names the place, the field, the reason and the mend.
 
+mod sign_in;
+mod values;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use domain::Secret;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use toml::{Table, Value};
+
+pub use self::sign_in::SignInConfig;
+use self::values::{log_format, optional, optional_secret, parsed, tristate, whole};
 
 use crate::address::TrustedProxies;
 use crate::fields;
@@ -182,6 +187,9 @@ pub struct Config {
     /// The operator's own provider credentials by provider id.
     #[serde(default)]
     pub providers: BTreeMap<String, ProviderConfig>,
+    /// Who else says who people are, by a name of the operator's choice.
+    #[serde(default)]
+    pub sign_in: BTreeMap<String, SignInConfig>,
 }
 
 impl Config {
@@ -286,6 +294,9 @@ impl Config {
             let field = format!("providers.{id}.base_url");
             return Err(ConfigError::new(place(file, env, &field), &field, "not a URL", "write it as http://… or https://…"));
         }
+        if let Some((field, (reason, mend))) = sign_in::first_wrong(&self.sign_in) {
+            return Err(ConfigError::new(place(file, env, &field), &field, reason, mend));
+        }
         let known =
             |url: &Secret<String>| ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme));
         if self.database_url.as_ref().is_some_and(|url| !known(url)) {
@@ -322,31 +333,8 @@ const CLUSTER_TOKEN_MIN: usize = 32;
 /// Puts one `LLMG_…` variable into the table and remembers where the value came from.
 fn overlay(table: &mut Table, from_env: &mut BTreeMap<String, String>, name: &str, value: String) -> Result<(), ConfigError> {
     let Some(rest) = name.strip_prefix("LLMG_") else { return Ok(()) };
-    if let Some(provider) = rest.strip_prefix("PROVIDER_") {
-        let (id, field) = if let Some(id) = provider.strip_suffix("_API_KEY") {
-            (id, "api_key")
-        } else if let Some(id) = provider.strip_suffix("_BASE_URL") {
-            (id, "base_url")
-        } else {
-            return Err(ConfigError::new(
-                "environment",
-                name,
-                "unknown setting",
-                "a provider takes LLMG_PROVIDER_<ID>_API_KEY and LLMG_PROVIDER_<ID>_BASE_URL",
-            ));
-        };
-        if value.is_empty() {
-            return Ok(());
-        }
-        let id = id.to_ascii_lowercase().replace('_', "-");
-        from_env.insert(format!("providers.{id}.{field}"), name.to_owned());
-        let providers = table.entry("providers").or_insert_with(|| Value::Table(Table::new()));
-        if let Some(provider) = providers.as_table_mut().map(|t| t.entry(id).or_insert_with(|| Value::Table(Table::new())))
-            && let Some(fields) = provider.as_table_mut()
-        {
-            fields.insert(field.to_owned(), Value::String(value));
-        }
-        return Ok(());
+    if let Some((section, named)) = SECTIONS.iter().find_map(|section| Some((section, rest.strip_prefix(section.prefix)?))) {
+        return overlay_section(table, from_env, section, (name, named), value);
     }
     let field = rest.to_ascii_lowercase();
     if fields::find(&field).is_none() {
@@ -361,6 +349,54 @@ fn overlay(table: &mut Table, from_env: &mut BTreeMap<String, String>, name: &st
     Ok(())
 }
 
+/// Tables whose parts have names of the operator's choice.
+struct Section {
+    prefix: &'static str,
+    table: &'static str,
+    fields: &'static [&'static str],
+    mend: &'static str,
+}
+
+const SECTIONS: &[Section] = &[
+    Section {
+        prefix: "PROVIDER_",
+        table: "providers",
+        fields: &["api_key", "base_url"],
+        mend: "a provider takes LLMG_PROVIDER_<ID>_API_KEY and LLMG_PROVIDER_<ID>_BASE_URL",
+    },
+    Section {
+        prefix: "SIGN_IN_",
+        table: "sign_in",
+        fields: &["issuer", "client_id", "client_secret", "name"],
+        mend: "a sign-in provider takes LLMG_SIGN_IN_<ID>_CLIENT_ID, …_CLIENT_SECRET, …_ISSUER and …_NAME",
+    },
+];
+
+/// The same for `LLMG_PROVIDER_OPENAI_API_KEY`: a field of a part of a section.
+fn overlay_section(
+    table: &mut Table,
+    from_env: &mut BTreeMap<String, String>,
+    section: &Section,
+    (name, named): (&str, &str),
+    value: String,
+) -> Result<(), ConfigError> {
+    let lower = named.to_ascii_lowercase();
+    let parts = section.fields.iter().find_map(|field| Some((lower.strip_suffix(field)?.strip_suffix('_')?, *field)));
+    let Some((id, field)) = parts else { return Err(ConfigError::new("environment", name, "unknown setting", section.mend)) };
+    if value.is_empty() {
+        return Ok(());
+    }
+    let id = id.replace('_', "-");
+    from_env.insert(format!("{}.{id}.{field}", section.table), name.to_owned());
+    let parts = table.entry(section.table).or_insert_with(|| Value::Table(Table::new()));
+    if let Some(part) = parts.as_table_mut().map(|t| t.entry(id).or_insert_with(|| Value::Table(Table::new())))
+        && let Some(fields) = part.as_table_mut()
+    {
+        fields.insert(field.to_owned(), Value::String(value));
+    }
+    Ok(())
+}
+
 fn place(file: &str, env: &BTreeMap<String, String>, path: &str) -> String {
     env.get(path).map_or_else(|| file.to_owned(), |name| format!("environment {name}"))
 }
@@ -372,6 +408,7 @@ fn refusal(file: &str, env: &BTreeMap<String, String>, path: &str, reason: &str)
             let unknown = reason.split('`').nth(1).unwrap_or_default();
             format!("{}remove it", nearest(unknown))
         }
+        None if path.starts_with("sign_in") => "a sign-in provider takes client_id, client_secret, issuer and name".to_owned(),
         None => "a provider takes api_key and base_url".to_owned(),
     };
     // The list of all expected fields would not be one line that a person reads.
@@ -417,67 +454,6 @@ fn position(text: &str, error: &toml::de::Error) -> String {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// A value that TOML may give natively and the environment gives as text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Loose {
-    Text(String),
-    Whole(i64),
-    Flag(bool),
-    Many(Vec<String>),
-}
-
-impl Loose {
-    fn text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Whole(n) => n.to_string(),
-            Self::Flag(b) => b.to_string(),
-            Self::Many(items) => items.join(","),
-        }
-    }
-}
-
-fn optional<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(from: D) -> Result<Option<T>, D::Error> {
-    let text = Loose::deserialize(from)?.text();
-    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
-}
-
-fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret<String>>, D::Error> {
-    let text = Loose::deserialize(from)?.text();
-    Ok(if text.is_empty() { None } else { Some(Secret::new(text)) })
-}
-
-fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(from: D) -> Result<T, D::Error> {
-    Loose::deserialize(from)?.text().parse().map_err(serde::de::Error::custom)
-}
-
-fn whole<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(from: D) -> Result<u64, D::Error> {
-    let text = Loose::deserialize(from)?.text();
-    match text.parse::<u64>() {
-        Ok(n) if (MIN..=MAX).contains(&n) => Ok(n),
-        _ => Err(serde::de::Error::custom(format!("`{text}` is not a whole number from {MIN} to {MAX}"))),
-    }
-}
-
-fn tristate<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
-    match Loose::deserialize(from)?.text().as_str() {
-        "auto" | "" => Ok(None),
-        "true" => Ok(Some(true)),
-        "false" => Ok(Some(false)),
-        other => Err(serde::de::Error::custom(format!("`{other}` is not auto, true or false"))),
-    }
-}
-
-fn log_format<'de, D: Deserializer<'de>>(from: D) -> Result<LogFormat, D::Error> {
-    match Loose::deserialize(from)?.text().as_str() {
-        "auto" => Ok(LogFormat::Auto),
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        other => Err(serde::de::Error::custom(format!("`{other}` is not auto, text or json"))),
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use crate::words::{AuditAction, Role, SubjectKind};
 
 /// Tables whose rows go with their person, in the order that their references allow. A test says of every table with a column
 /// `person_id` that it is here.
-pub(crate) const ERASED: &[&str] = &["session", "letter_token", "member_project", "member_limited", "member"];
+pub(crate) const ERASED: &[&str] =
+    &["session", "pending_log_in", "recovery_code", "totp", "identity", "letter_token", "member_project", "member_limited", "member"];
 
 /// What became of a wish to delete one's account.
 #[derive(Debug, Clone, PartialEq, Eq)]

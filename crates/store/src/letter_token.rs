@@ -9,6 +9,7 @@ use crate::audit::{Author, NewAudit, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::mail::{NewMail, mail_blank, mail_insert};
+use crate::pending_log_in::pending_log_ins_end;
 use crate::person::person_home;
 use crate::row::Columns;
 use crate::words::{AuditAction, SubjectKind, TokenPurpose};
@@ -94,8 +95,15 @@ pub async fn password_reset(db: &Db, hash: &[u8; 32], password_hash: &str, autho
         .execute(&mut *tx)
         .await
         .act("change a password")?;
+    // Whoever made the account may have been somebody else, who must not come in any more.
+    sqlx::query("DELETE FROM identity WHERE person_id IN (SELECT id FROM person WHERE id = $1 AND email_verified_at_us IS NULL)")
+        .bind(person.to_string())
+        .execute(&mut *tx)
+        .await
+        .act("forget who came in before the address was proven")?;
     email_verified(&mut tx, person, author.at).await?;
     letter_tokens_end(&mut tx, person, None).await?;
+    pending_log_ins_end(&mut tx, person).await?;
     let ended =
         sqlx::query("DELETE FROM session WHERE person_id = $1").bind(person.to_string()).execute(&mut *tx).await.act("end all sessions")?;
     let after = json!({ "sessions_ended": ended.rows_affected() });

@@ -30,6 +30,7 @@ mod db;
 mod deletion;
 mod error;
 mod idempotency;
+mod identity;
 mod invite;
 mod key_rules;
 mod ledger;
@@ -41,6 +42,7 @@ mod member_project;
 mod migrations;
 mod organization;
 mod page;
+mod pending_log_in;
 mod pending_sign_up;
 mod people;
 mod person;
@@ -51,6 +53,7 @@ mod provider_key_read;
 mod provider_options;
 mod purge;
 mod row;
+mod second_factor;
 mod session;
 mod sign_up;
 mod sub_account;
@@ -77,6 +80,9 @@ pub use db::{Db, OpenOptions};
 pub use deletion::{DeletionBegin, DeletionRow, deletion_begin, deletion_cancel, deletion_claim, deletion_get, deletions_list};
 pub use error::StoreError;
 pub use idempotency::{IdempotencyKey, IdempotencyRow, NewIdempotency, idempotency_answer, idempotency_begin, idempotency_forget};
+pub use identity::{
+    IdentityRow, IdentityUnlink, NewIdentity, identity_link, identity_list, identity_unlink, identity_used, person_by_identity,
+};
 pub use invite::{InviteRow, NewInvite, invite_accept, invite_by_hash, invite_create, invite_list, invite_revoke};
 pub use key_rules::KeyRules;
 pub use ledger::{
@@ -101,6 +107,7 @@ pub use member::{
 pub use member_project::{Limits, member_limit, member_limit_set, member_limits};
 pub use organization::{OrganizationRow, export_note, organization_get, organization_rename};
 pub use page::{Moment, Page};
+pub use pending_log_in::{PendingLogInRow, pending_log_in_create, pending_log_in_get, pending_log_in_take};
 pub use pending_sign_up::{PendingSignUpRow, mail_send, pending_sign_up_create, pending_sign_up_get};
 pub use people::{PeopleChange, PeopleRow, PeopleUpdate, people_get, people_list, people_update};
 pub use person::{
@@ -116,6 +123,10 @@ pub use provider_key_health::{KeyOutcome, ProviderKeyUse, provider_key_spent, pr
 pub use provider_key_read::{ProviderKeyPlace, provider_key_get, provider_key_list, provider_keys_sealed};
 pub use provider_options::{ProviderKeySettings, ProviderOptions, ProviderSecret, ServiceAccount, SpendCap};
 pub use purge::{purge_close, purge_finish, purge_part};
+pub use second_factor::{
+    FactorUse, TotpRow, recovery_code_is, recovery_codes_count, recovery_codes_replace, second_factor_remove, totp_confirm, totp_create,
+    totp_get, totp_remove, totp_resealed, totps_sealed,
+};
 pub use session::{
     NewSession, SessionCallerRow, SessionEnd, SessionRow, SessionsKept, session_caller_by_hash, session_create, session_list,
     session_revoke, session_used, sessions_revoke,
@@ -128,8 +139,8 @@ pub use sub_account::{
 pub use sub_account_key::{sub_account_keys_create, sub_account_keys_list};
 pub use words::{
     ActorKind, AuditAction, BudgetCounts, BudgetScopeKind, BudgetStatus, BudgetUnit, ChangeKind, Enforcement, InviteStatus, KeyStatus,
-    LeaseState, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, SecretKind, SpendWindow,
-    SubAccountStatus, SubjectKind, TokenPurpose, TransferKind, UsedMode,
+    LeaseState, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, SecondFactor, SecretKind, SessionProof,
+    SpendWindow, SubAccountStatus, SubjectKind, TokenPurpose, TransferKind, UsedMode,
 };
 
 #[cfg(test)]

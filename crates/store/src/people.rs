@@ -26,6 +26,8 @@ pub struct PeopleRow {
     pub is_operator: bool,
     /// When somebody proved to get the address's mail.
     pub email_verified_at: Option<UnixMicros>,
+    /// Since when their log-in asks for a second factor.
+    pub second_factor_at: Option<UnixMicros>,
     /// Since when the person cannot log in.
     pub disabled_at: Option<UnixMicros>,
     /// How many organizations they belong to.
@@ -58,6 +60,7 @@ pub struct PeopleUpdate {
 pub async fn people_list(db: &Db, search: Option<&str>, page: Page<UserId>) -> Result<Vec<PeopleRow>, StoreError> {
     let rows = sqlx::query(
         "SELECT p.id, p.email, p.name, p.is_operator, p.email_verified_at_us, p.disabled_at_us, p.created_at_us, \
+         (SELECT t.confirmed_at_us FROM totp t WHERE t.person_id = p.id) AS second_factor_at_us, \
          (SELECT COUNT(*) FROM member m WHERE m.person_id = p.id) AS organizations, \
          (SELECT MAX(s.last_used_at_us) FROM session s WHERE s.person_id = p.id) AS used_at_us \
          FROM person p WHERE p.deleted_at_us IS NULL AND ($1 = '' OR p.id < $1) AND p.email LIKE $2 ESCAPE '\\' ORDER BY p.id DESC LIMIT $3",
@@ -75,6 +78,7 @@ pub async fn people_list(db: &Db, search: Option<&str>, page: Page<UserId>) -> R
 pub async fn people_get(db: &Db, id: UserId) -> Result<PeopleRow, StoreError> {
     let row = sqlx::query(
         "SELECT p.id, p.email, p.name, p.is_operator, p.email_verified_at_us, p.disabled_at_us, p.created_at_us, \
+         (SELECT t.confirmed_at_us FROM totp t WHERE t.person_id = p.id) AS second_factor_at_us, \
          (SELECT COUNT(*) FROM member m WHERE m.person_id = p.id) AS organizations, \
          (SELECT MAX(s.last_used_at_us) FROM session s WHERE s.person_id = p.id) AS used_at_us FROM person p WHERE p.id = $1 AND p.deleted_at_us IS NULL",
     )
@@ -152,6 +156,7 @@ fn people_row(row: &AnyRow) -> Result<PeopleRow, StoreError> {
         name: columns.text("name")?,
         is_operator: columns.flag("is_operator")?,
         email_verified_at: columns.time_opt("email_verified_at_us")?,
+        second_factor_at: columns.time_opt("second_factor_at_us")?,
         disabled_at: columns.time_opt("disabled_at_us")?,
         organizations: columns.count("organizations")?,
         last_used_at: columns.time_opt("used_at_us")?,

@@ -8,6 +8,7 @@ use crate::audit::{Author, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::letter_token::letter_tokens_end;
+use crate::pending_log_in::pending_log_ins_end;
 use crate::row::Columns;
 use crate::session::{session_audit, session_organization};
 use crate::words::{AuditAction, OrganizationStatus, Role, SubjectKind, TokenPurpose};
@@ -138,6 +139,7 @@ pub async fn person_password_set(db: &Db, person: UserId, password_hash: &str, k
         return Err(StoreError::NotFound { what: "person" });
     }
     letter_tokens_end(&mut tx, person, Some(TokenPurpose::ResetPassword)).await?;
+    pending_log_ins_end(&mut tx, person).await?;
     let ended = sqlx::query("DELETE FROM session WHERE person_id = $1 AND id <> $2")
         .bind(person.to_string())
         .bind(keep.to_string())
@@ -202,7 +204,7 @@ pub(crate) async fn member_insert(
     Ok(())
 }
 
-fn person_row(row: &AnyRow) -> Result<PersonRow, StoreError> {
+pub(crate) fn person_row(row: &AnyRow) -> Result<PersonRow, StoreError> {
     let columns = Columns(row);
     Ok(PersonRow {
         id: columns.id("id")?,

@@ -69,6 +69,10 @@ impl Columns<'_> {
         parse(&self.text(column)?).ok_or(StoreError::Corrupt { what: column })
     }
 
+    pub(crate) fn word_opt<T>(&self, column: &'static str, parse: fn(&str) -> Option<T>) -> Result<Option<T>, StoreError> {
+        self.text_opt(column)?.map(|text| parse(&text).ok_or(StoreError::Corrupt { what: column })).transpose()
+    }
+
     pub(crate) fn bytes(&self, column: &'static str) -> Result<Vec<u8>, StoreError> {
         self.0.try_get(column).act(column)
     }

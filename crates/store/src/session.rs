@@ -10,7 +10,7 @@ use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::page::{Moment, Page};
 use crate::row::Columns;
-use crate::words::{AuditAction, SubjectKind};
+use crate::words::{AuditAction, SecondFactor, SessionProof, SubjectKind};
 
 /// A session about to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub struct NewSession {
     pub address: String,
     /// With what; may be empty.
     pub user_agent: String,
+    /// What proved the person.
+    pub proof: SessionProof,
+    /// What proved them beside that; `None`: nothing was asked for.
+    pub second_factor: Option<SecondFactor>,
     /// When.
     pub now: UnixMicros,
 }
@@ -51,6 +55,10 @@ pub struct SessionRow {
     pub address: String,
     /// With what; may be empty.
     pub user_agent: String,
+    /// What proved the person.
+    pub proof: SessionProof,
+    /// What proved them beside that; `None`: nothing was asked for.
+    pub second_factor: Option<SecondFactor>,
     /// When it began.
     pub created_at: UnixMicros,
     /// When it was last used, about.
@@ -72,6 +80,8 @@ pub struct SessionCallerRow {
     pub is_operator: bool,
     /// When somebody proved to get that address's mail.
     pub email_verified_at: Option<UnixMicros>,
+    /// They can log in with one.
+    pub has_password: bool,
     /// The organization that the session shows unless asked for another. Membership is not proven here.
     pub organization: OrganizationId,
     /// When it began.
@@ -95,7 +105,8 @@ pub async fn session_create(db: &Db, session: &NewSession, kept: SessionsKept, a
     let mut tx = db.begin_write().await?;
     session_insert(&mut tx, session, kept).await?;
     let subject = (SubjectKind::Session, session.id.to_string());
-    let new = session_audit(session.organization, AuditAction::LoggedIn, subject, Value::Null);
+    let after = json!({ "proof": session.proof.as_str(), "second_factor": session.second_factor.map(SecondFactor::as_str) });
+    let new = session_audit(session.organization, AuditAction::LoggedIn, subject, after);
     commit(tx, "begin a session", Trail::Audit(author, &new)).await
 }
 
@@ -132,8 +143,8 @@ pub(crate) async fn session_insert(tx: &mut Tx, session: &NewSession, kept: Sess
     .await
     .act("forget surplus sessions")?;
     sqlx::query(
-        "INSERT INTO session (id, person_id, organization_id, hash, address, user_agent, created_at_us, last_used_at_us) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+        "INSERT INTO session (id, person_id, organization_id, hash, address, user_agent, proof, second_factor, created_at_us, last_used_at_us) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
     )
     .bind(session.id.to_string())
     .bind(person)
@@ -141,6 +152,8 @@ pub(crate) async fn session_insert(tx: &mut Tx, session: &NewSession, kept: Sess
     .bind(session.hash.to_vec())
     .bind(&*session.address)
     .bind(&*session.user_agent)
+    .bind(session.proof.as_str())
+    .bind(session.second_factor.map(SecondFactor::as_str))
     .bind(session.now.0)
     .execute(&mut **tx)
     .await
@@ -151,7 +164,8 @@ pub(crate) async fn session_insert(tx: &mut Tx, session: &NewSession, kept: Sess
 /// Who presents a token with this SHA-256; nobody, once the person is disabled.
 pub async fn session_caller_by_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<SessionCallerRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT s.id, s.person_id, s.organization_id, s.created_at_us, s.last_used_at_us, p.email, p.name, p.is_operator, p.email_verified_at_us \
+        "SELECT s.id, s.person_id, s.organization_id, s.created_at_us, s.last_used_at_us, p.email, p.name, p.is_operator, p.email_verified_at_us, \
+         CASE WHEN p.password_hash = '' THEN 0 ELSE 1 END AS has_password \
          FROM session s JOIN person p ON p.id = s.person_id WHERE s.hash = $1 AND p.disabled_at_us IS NULL",
     )
     .bind(hash.to_vec())
@@ -177,7 +191,7 @@ pub async fn session_used(db: &Db, id: SessionId, at: UnixMicros) -> Result<(), 
 pub async fn session_list(db: &Db, person: UserId, page: Page<Moment<SessionId>>) -> Result<Vec<SessionRow>, StoreError> {
     let (at, id) = page.earlier_than();
     let rows = sqlx::query(
-        "SELECT id, address, user_agent, created_at_us, last_used_at_us FROM session WHERE person_id = $1 \
+        "SELECT id, address, user_agent, proof, second_factor, created_at_us, last_used_at_us FROM session WHERE person_id = $1 \
          AND (created_at_us, id) < ($2, $3) ORDER BY created_at_us DESC, id DESC LIMIT $4",
     )
     .bind(person.to_string())
@@ -246,6 +260,8 @@ fn session_row(row: &AnyRow) -> Result<SessionRow, StoreError> {
         id: columns.id("id")?,
         address: columns.text("address")?,
         user_agent: columns.text("user_agent")?,
+        proof: columns.word("proof", SessionProof::parse)?,
+        second_factor: columns.word_opt("second_factor", SecondFactor::parse)?,
         created_at: columns.time("created_at_us")?,
         last_used_at: columns.time("last_used_at_us")?,
     })
@@ -260,6 +276,7 @@ fn session_caller_row(row: &AnyRow) -> Result<SessionCallerRow, StoreError> {
         name: columns.text("name")?,
         is_operator: columns.flag("is_operator")?,
         email_verified_at: columns.time_opt("email_verified_at_us")?,
+        has_password: columns.int("has_password")? != 0,
         organization: columns.id("organization_id")?,
         created_at: columns.time("created_at_us")?,
         last_used_at: columns.time("last_used_at_us")?,

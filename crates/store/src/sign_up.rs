@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::audit::{Author, Trail};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
+use crate::identity::{NewIdentity, identity_insert};
 use crate::invite::invites_accept;
 use crate::ledger::{Account, CreditsGrant, credits_grant_in};
 use crate::organization::{OrganizationRow, organization_insert};
@@ -23,6 +24,8 @@ pub struct SignUp {
     pub person: PersonRow,
     /// Where that person belongs.
     pub home: SignUpHome,
+    /// Who a sign-in provider says that they are, if one brought them.
+    pub identity: Option<NewIdentity>,
     /// SHA-256 of the token with which an account that waited becomes this one: it ends with all others of that address.
     pub pending: Option<[u8; 32]>,
     /// The person's first session; it shows the home.
@@ -73,6 +76,9 @@ pub async fn sign_up(db: &Db, new: &SignUp, author: &Author) -> Result<SignedUp,
         pending_sign_ups_end(&mut tx, hash, &new.person.email, author.at).await?;
     }
     person_insert(&mut tx, &PersonRow { is_operator: first, ..new.person.clone() }).await?;
+    if let Some(identity) = &new.identity {
+        identity_insert(&mut tx, new.person.id, identity, author.at).await?;
+    }
     let after = match &new.home {
         SignUpHome::Own { organization, project } => own_home(&mut tx, new, organization, project, first).await?,
         SignUpHome::Invited(invite) => {

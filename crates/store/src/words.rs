@@ -154,6 +154,20 @@ words! {
         /// Who runs the instance, in that capacity.
         Operator => "operator",
     }
+    /// What proved a person when a session began.
+    SessionProof {
+        /// The password.
+        Password => "password",
+        /// A sign-in provider.
+        Provider => "provider",
+    }
+    /// What proved them beside that.
+    SecondFactor {
+        /// A code of an authenticator app.
+        Totp => "totp",
+        /// A recovery code.
+        RecoveryCode => "recovery_code",
+    }
     /// What kind of thing something was done to.
     SubjectKind {
         /// Somebody with an account.
@@ -193,10 +207,20 @@ words! {
         LoggedOut => "person.logged_out",
         /// A person took another password, and the other sessions ended.
         PasswordChanged => "person.password_changed",
+        /// A person may come in through a sign-in provider.
+        IdentityLinked => "person.identity_linked",
+        /// And may no more.
+        IdentityUnlinked => "person.identity_unlinked",
         /// A person who did not know theirs took another password, and all sessions ended.
         PasswordReset => "person.password_reset",
         /// A person proved to get their address's mail.
         EmailVerified => "person.email_verified",
+        /// A person's log-in asks for a second factor from now on.
+        SecondFactorAdded => "person.second_factor_added",
+        /// A person's log-in asks for no second factor any more.
+        SecondFactorRemoved => "person.second_factor_removed",
+        /// A person took other recovery codes.
+        RecoveryCodesRenewed => "person.recovery_codes_renewed",
         /// A person was switched off by an operator.
         PersonDisabled => "person.disabled",
         /// A person was switched on again by an operator.

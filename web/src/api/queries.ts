@@ -18,6 +18,7 @@ export type Session = components["schemas"]["AuthSessionOut"];
 export type Role = components["schemas"]["MembershipOut"]["role"];
 export type AuthSettings = components["schemas"]["AuthSettingsOut"];
 export type BrowserSession = components["schemas"]["SessionOut"];
+export type Identity = components["schemas"]["IdentityOut"];
 export type ProviderKey = components["schemas"]["ProviderKeyOut"];
 export type Budget = components["schemas"]["BudgetOut"];
 export type BudgetNew = components["schemas"]["BudgetIn"];
@@ -56,6 +57,16 @@ export const authSettingsQuery = queryOptions({
 export const browserSessionsQuery = queryOptions({
   queryKey: ["browser-sessions"],
   queryFn: () => allRows((query) => take(api.GET("/api/v1/auth/sessions", { params: { query } }))),
+});
+
+export const secondFactorQuery = queryOptions({
+  queryKey: ["second-factor"],
+  queryFn: () => take(api.GET("/api/v1/auth/second-factor")),
+});
+
+export const identitiesQuery = queryOptions({
+  queryKey: ["identities"],
+  queryFn: async () => (await take(api.GET("/api/v1/auth/identities"))).data,
 });
 
 export const usageQuery = (query: UsageAsked) =>

@@ -180,6 +180,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Own identities */
+        get: operations["identity_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/identities/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave for a sign-in provider to link it */
+        post: operations["identity_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/identities/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Come back from a sign-in provider to link it
+         * @description The account there lets the person in from now on, whatever its address.
+         */
+        post: operations["identity_finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/identities/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Unlink an own identity
+         * @description Refused while nothing else would let the person in.
+         */
+        delete: operations["identity_unlink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/invites/accept": {
         parameters: {
             query?: never;
@@ -211,10 +285,32 @@ export interface paths {
         put?: never;
         /**
          * Log in
-         * @description Open to everybody. The answer sets the session's cookie; each log-in begins a session of its own. Too many wrong
+         * @description Open to everybody. The answer sets the session's cookie; each log-in begins a session of its own. Whoever has a second factor
+         *     gets no cookie yet, but a token for `POST /api/v1/auth/log-in/second`. Too many wrong
          *     passwords for one account from one address are refused with 429 for some seconds.
          */
         post: operations["log_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/log-in/second": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log in, second step
+         * @description Open to everybody who has the token of a log-in that asked for a second factor. The answer sets the session's cookie. Wrong
+         *     codes are refused with 401, and too many of them with 429.
+         */
+        post: operations["log_in_second"];
         delete?: never;
         options?: never;
         head?: never;
@@ -303,6 +399,103 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Own second factor */
+        get: operations["second_factor_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make new recovery codes
+         * @description The old ones work no more.
+         */
+        post: operations["recovery_codes_renew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove the authenticator app
+         * @description The log-in asks for the password only, and recovery codes work no more.
+         */
+        post: operations["totp_remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set up an authenticator app
+         * @description Makes a secret. The log-in asks for codes only after the first one was confirmed; until then a further secret replaces this one.
+         */
+        post: operations["totp_set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/second-factor/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the authenticator app
+         * @description From now on the log-in asks for codes. All other sessions of the person end.
+         */
+        post: operations["totp_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/session": {
         parameters: {
             query?: never;
@@ -379,6 +572,48 @@ export interface paths {
         get: operations["auth_settings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sign-in/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave for a sign-in provider
+         * @description Open to everybody. The answer sets a cookie for 10 minutes, which binds the provider's answer to this browser.
+         */
+        post: operations["sign_in_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sign-in/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Come back from a sign-in provider
+         * @description Open to everybody. Logs in whom the provider proves; the answer sets the session's cookie. Somebody new gets an account as
+         *     far as the instance's `signup` setting allows, when the provider proved their address. An account that has this address is
+         *     linked only if it proved the address, too.
+         */
+        post: operations["sign_in_finish"];
         delete?: never;
         options?: never;
         head?: never;
@@ -612,7 +847,7 @@ export interface paths {
          * Export the organization
          * @description For owners and admins. A gzipped tar archive that is made while it is sent: for each table files of JSON Lines
          *     (`calls/00001.jsonl` …) with the objects that the other routes of this API answer with: the organization, projects, members,
-         *     invitations, keys and provider keys without their secrets, budgets, the movements of credits, the audit log, and every call. Calls
+         *     invitations, sub-accounts, keys and provider keys without their secrets, budgets, the movements of credits, the audit log, and every call. Calls
          *     come newest first. An archive that cannot be finished breaks the connection off. That somebody asked is in the audit log.
          */
         get: operations["export"];
@@ -859,6 +1094,26 @@ export interface paths {
         patch: operations["people_update"];
         trace?: never;
     };
+    "/api/v1/operator/people/{id}/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a person's second factor
+         * @description For operators of the instance, when somebody lost their app and their recovery codes. Make sure that it is them who asks.
+         */
+        delete: operations["second_factor_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organization": {
         parameters: {
             query?: never;
@@ -1071,6 +1326,132 @@ export interface paths {
         patch: operations["provider_key_update"];
         trace?: never;
     };
+    "/api/v1/sub-accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sub-accounts
+         * @description Customers of the organization, closed ones included.
+         */
+        get: operations["sub_account_list"];
+        put?: never;
+        /**
+         * Make a sub-account
+         * @description For owners, admins and developers.
+         */
+        post: operations["sub_account_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sub-accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One sub-account */
+        get: operations["sub_account_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a sub-account
+         * @description For owners, admins and developers. Gateways follow within a second. A closed one cannot be changed.
+         */
+        patch: operations["sub_account_update"];
+        trace?: never;
+    };
+    "/api/v1/sub-accounts/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a sub-account
+         * @description For owners, admins and developers. For ever, and its keys are revoked; what it used stays in the books. Repeating it changes nothing.
+         */
+        post: operations["sub_account_close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sub-accounts/{id}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make keys for a sub-account
+         * @description For owners, admins and developers. Up to 1,000 at once: all are made, or none. The keys are in this answer only. `GET
+         *     /api/v1/api-keys?sub_account_id=…` lists a sub-account's keys.
+         */
+        post: operations["sub_account_keys_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sub-accounts/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a sub-account
+         * @description For owners, admins and developers. Repeating it changes nothing.
+         */
+        post: operations["sub_account_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sub-accounts/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend a sub-account
+         * @description For owners, admins and developers. Its calls are refused until it is resumed. Repeating it changes nothing.
+         */
+        post: operations["sub_account_suspend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/usage": {
         parameters: {
             query?: never;
@@ -1133,6 +1514,8 @@ export interface components {
         };
         /** @description New settings; what is left out stays, and null removes a limit. */
         ApiKeyChangeIn: {
+            /** @description Whether a call may name a sub-account of the project in the header `x-llmg-sub-account`; not for a sub-account's own key. */
+            acts_for_sub_accounts?: boolean | null;
             /**
              * @description Model ids that it may call; null: all.
              * @example [
@@ -1169,6 +1552,8 @@ export interface components {
         };
         /** @description A key to make, or another product's to take over. */
         ApiKeyIn: {
+            /** @description Whether a call may name a sub-account of the project in the header `x-llmg-sub-account`. Default: false. */
+            acts_for_sub_accounts?: boolean | null;
             /**
              * @description Model ids that it may call; without it, all.
              * @example [
@@ -1224,6 +1609,8 @@ export interface components {
         };
         /** @description An API key: everything but the key itself. */
         ApiKeyOut: {
+            /** @description Whether a call may name a sub-account of the project in the header `x-llmg-sub-account`. */
+            acts_for_sub_accounts: boolean;
             /** @description Model ids that it may call; null: all. */
             allowed_models?: string[] | null;
             /**
@@ -1269,6 +1656,11 @@ export interface components {
              * @enum {string}
              */
             status: "active" | "expired" | "revoked";
+            /**
+             * @description Whose calls it makes; null: the project's own.
+             * @example sub_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            sub_account_id?: string | null;
             /**
              * Format: int32
              * @description Tokens a minute.
@@ -1402,6 +1794,8 @@ export interface components {
             log_in: boolean;
             /** @description A mail server brings letters. False: they lie in the outbox, and the operator passes them on. */
             mail: boolean;
+            /** @description Who else says who people are. */
+            sign_in: components["schemas"]["SignInProviderOut"][];
             /**
              * @description Who may make an account.
              * @enum {string}
@@ -1429,6 +1823,16 @@ export interface components {
              */
             billing_email?: string | null;
         };
+        /** @description Both proofs that it is the person who asks. */
+        BothIn: {
+            /**
+             * Format: password
+             * @description Six digits of the authenticator app, or a recovery code.
+             */
+            code: string;
+            /** Format: password */
+            password: string;
+        };
         /** @description New settings; what is left out stays. Scope, window and what counts cannot change: make another budget. */
         BudgetChangeIn: {
             /** @description Other thresholds; those that this window passed already do not alert again. */
@@ -1448,7 +1852,7 @@ export interface components {
             name?: string | null;
             status?: ("active" | "disabled") | null;
         };
-        /** @description A budget to make. Those of `sub_account` and `ephemeral` come with what they are about and cannot be made here. */
+        /** @description A budget to make. Those of `ephemeral` come with what they are about and cannot be made here. */
         BudgetIn: {
             /**
              * @description Percents of the amount, 1 to 1000, at most 10. Default: 50, 80 and 100.
@@ -1485,7 +1889,7 @@ export interface components {
              */
             scope: "organization" | "project" | "sub_account" | "member" | "api_key" | "ephemeral" | "tag" | "model" | "provider";
             /**
-             * @description Id of the project, API key or member; the tag; id of the model or provider. Left out for the organization.
+             * @description Id of the project, sub-account, API key or member; the tag; id of the model or provider. Left out for the organization.
              * @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
              */
             scope_value?: string | null;
@@ -1951,6 +2355,43 @@ export interface components {
             /** @description To whom. */
             organization_id: string;
         };
+        /** @description All of a person's. */
+        IdentitiesOut: {
+            /** @description Oldest first; at most one of each provider. */
+            data: components["schemas"]["IdentityOut"][];
+        };
+        /** @description A provider to link. */
+        IdentityIn: {
+            /**
+             * @description As in `sign_in` of the door.
+             * @example google
+             */
+            provider: string;
+        };
+        /** @description An account at a sign-in provider that lets a person in. */
+        IdentityOut: {
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /**
+             * @description The address there, as the provider said it at last.
+             * @example ada@example.com
+             */
+            email?: string | null;
+            /** @example ident_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /** @example 2026-11-20T12:34:56.789012Z */
+            last_used_at: string;
+            /**
+             * @description The provider's name, or where it was.
+             * @example Google
+             */
+            name: string;
+            /**
+             * @description As in `sign_in` of the door; null when this instance has no such provider any more.
+             * @example google
+             */
+            provider?: string | null;
+        };
         /** @description The token of a letter. */
         InviteAcceptIn: {
             /** Format: password */
@@ -2096,6 +2537,24 @@ export interface components {
             invite?: string | null;
             /** Format: password */
             password: string;
+        };
+        /** @description The second factor of a log-in. */
+        LogInSecondIn: {
+            /**
+             * Format: password
+             * @description Six digits of the authenticator app, or a recovery code. Each works once.
+             */
+            code: string;
+            /**
+             * Format: password
+             * @description The token of an invitation for this address, to accept it and show that organization.
+             */
+            invite?: string | null;
+            /**
+             * Format: password
+             * @description Of the log-in's answer.
+             */
+            token: string;
         };
         /** @description A letter. */
         MailOut: {
@@ -2312,10 +2771,18 @@ export interface components {
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
         };
+        /** @description A proof that it is the person who asks. */
+        OwnPasswordIn: {
+            /** Format: password */
+            password: string;
+        };
         /** @description Another password. */
         PasswordIn: {
-            /** Format: password */
-            current_password: string;
+            /**
+             * Format: password
+             * @description Left out by people who have none yet, within 10 minutes after a log-in.
+             */
+            current_password?: string | null;
             /**
              * Format: password
              * @description 8 to 256 characters.
@@ -2366,6 +2833,8 @@ export interface components {
              * @description How many organizations they belong to.
              */
             organizations: number;
+            /** @description Their log-in asks for a second factor. */
+            second_factor: boolean;
         };
         /** @description Why a request was refused (RFC 9457). */
         Problem: {
@@ -2726,6 +3195,10 @@ export interface components {
              */
             project?: string | null;
         };
+        /** @description Codes for when the app is lost. They are shown once, and each works once. */
+        RecoveryCodesOut: {
+            recovery_codes: string[];
+        };
         /** @description Another password. */
         ResetIn: {
             /**
@@ -2747,6 +3220,30 @@ export interface components {
              * @example 3600
              */
             grace_seconds: number;
+        };
+        /** @description A person's second factor. */
+        SecondFactorOut: {
+            /**
+             * Format: int64
+             * @description Recovery codes that were not used.
+             */
+            recovery_codes: number;
+            /** @description The log-in asks for a code of an authenticator app. */
+            totp: boolean;
+            /** @description Since when. */
+            totp_at?: string | null;
+        };
+        /** @description The password was right, and the second factor is owed. */
+        SecondFactorOwedOut: {
+            /**
+             * @description When it works no more.
+             * @example 2026-11-20T12:44:56.789012Z
+             */
+            expires_at: string;
+            /** @description Always true. */
+            second_factor: boolean;
+            /** @description For `POST /api/v1/auth/log-in/second`; it opens nothing else. */
+            token: string;
         };
         /** @description A browser that is logged in. */
         SessionOut: {
@@ -2771,6 +3268,13 @@ export interface components {
              * @example 2026-11-20T12:34:56.789012Z
              */
             last_used_at: string;
+            /**
+             * @description What proves a person.
+             * @enum {string}
+             */
+            proof: "password" | "provider";
+            /** @description What proved them beside that; null: nothing was asked for. */
+            second_factor?: ("totp" | "recovery_code") | null;
             /** @description What the browser calls itself. */
             user_agent?: string | null;
         };
@@ -2787,6 +3291,48 @@ export interface components {
             has_more: boolean;
             /** @description Where the next page begins; null on the last. */
             next_cursor?: string | null;
+        };
+        /** @description What the provider gave the browser. */
+        SignInAnswerIn: {
+            /** Format: password */
+            code: string;
+            /**
+             * @description The one that the browser comes from.
+             * @example google
+             */
+            provider: string;
+            state: string;
+        };
+        /** @description Where to go. */
+        SignInBegunOut: {
+            /**
+             * @description Of the provider. It sends the browser back to `/sign-in/{provider}` with `code` and `state`.
+             * @example https://accounts.google.com/o/oauth2/v2/auth?response_type=code
+             */
+            url: string;
+        };
+        /** @description A provider to come in through. */
+        SignInIn: {
+            /**
+             * Format: password
+             * @description The token of an invitation for the address that the provider proves.
+             */
+            invite?: string | null;
+            /**
+             * @description As in `sign_in` of the door.
+             * @example google
+             */
+            provider: string;
+        };
+        /** @description Somebody else who says who people are. */
+        SignInProviderOut: {
+            /** @example google */
+            id: string;
+            /**
+             * @description For its button.
+             * @example Google
+             */
+            name: string;
         };
         /** @description An account to make. */
         SignUpIn: {
@@ -2808,6 +3354,215 @@ export interface components {
              * @description 8 to 256 characters, and none of the passwords that are guessed first.
              */
             password: string;
+        };
+        /** @description New settings; what is left out stays, and null removes a limit. */
+        SubAccountChangeIn: {
+            /**
+             * @description Model ids that it may call; null: all.
+             * @example [
+             *       "gpt-4o-mini"
+             *     ]
+             */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int32
+             * @description Calls at once of all its keys.
+             */
+            concurrency?: number | null;
+            /**
+             * Format: int32
+             * @description What its price adds to the cost of a call from now on, in hundredths of a percent.
+             * @example 1500
+             */
+            markup_basis_points?: number | null;
+            /** @description Other notes, as a whole. */
+            metadata?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description For display, 1 to 200 characters.
+             * @example Globex
+             */
+            name?: string | null;
+            /**
+             * Format: int32
+             * @description Requests a minute of all its keys.
+             */
+            rpm?: number | null;
+            /**
+             * Format: int32
+             * @description Tokens a minute of all its keys.
+             */
+            tpm?: number | null;
+        };
+        /** @description A sub-account to make. */
+        SubAccountIn: {
+            /**
+             * @description Model ids that it may call; without it, all.
+             * @example [
+             *       "gpt-4o-mini"
+             *     ]
+             */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int32
+             * @description Calls at once of all its keys; without it, no limit.
+             */
+            concurrency?: number | null;
+            /**
+             * @description What the organization calls it, 1 to 200 characters; unique in the organization, closed ones included.
+             * @example customer-42
+             */
+            external_id: string;
+            /**
+             * Format: int32
+             * @description What its price adds to the cost of a call, in hundredths of a percent. Default: 0.
+             * @example 1500
+             */
+            markup_basis_points?: number | null;
+            /** @description Notes of the organization, at most 4096 bytes as JSON. */
+            metadata?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description For display, 1 to 200 characters. Default: the external id.
+             * @example Globex
+             */
+            name?: string | null;
+            /**
+             * @description Default: the organization's first project.
+             * @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+             */
+            project_id?: string | null;
+            /**
+             * Format: int32
+             * @description Requests a minute of all its keys; without it, no limit.
+             */
+            rpm?: number | null;
+            /**
+             * Format: int32
+             * @description Tokens a minute of all its keys; without it, no limit.
+             */
+            tpm?: number | null;
+        };
+        /** @description A key that was made. */
+        SubAccountKeyMadeOut: {
+            /** @example key_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /**
+             * @description The key itself: shown this once, and never again.
+             * @example llmg_…
+             */
+            key: string;
+            /** @example production 1 */
+            name: string;
+        };
+        /** @description Keys to make for a sub-account, all alike. */
+        SubAccountKeysIn: {
+            /**
+             * @description Model ids that they may call; without it, all of the sub-account's.
+             * @example [
+             *       "gpt-4o-mini"
+             *     ]
+             */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int32
+             * @description Calls at once of each; without it, no limit but the sub-account's.
+             */
+            concurrency?: number | null;
+            /**
+             * Format: int32
+             * @description How many. Default: 1.
+             */
+            count?: number | null;
+            /**
+             * @description From when on they do not open: RFC 3339 or a date.
+             * @example 2027-01-01T00:00:00Z
+             */
+            expires_at?: string | null;
+            /**
+             * @description For display, 1 to 200 characters; of several keys each has its number behind it.
+             * @example production
+             */
+            name: string;
+            /**
+             * Format: int32
+             * @description Requests a minute of each; without it, no limit but the sub-account's.
+             */
+            rpm?: number | null;
+            rules?: components["schemas"]["KeyRulesBody"] | null;
+            /**
+             * Format: int32
+             * @description Tokens a minute of each; without it, no limit but the sub-account's.
+             */
+            tpm?: number | null;
+        };
+        /** @description Keys that were made. */
+        SubAccountKeysMadeOut: {
+            /** @description In the order of their numbers. */
+            data: components["schemas"]["SubAccountKeyMadeOut"][];
+        };
+        /** @description A sub-account: a customer of the organization, within one project. */
+        SubAccountOut: {
+            /** @description Model ids that it may call; null: all. */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int32
+             * @description Calls at once of all its keys; null: no limit.
+             */
+            concurrency?: number | null;
+            /** @example 2026-11-20T12:34:56.789012Z */
+            created_at: string;
+            /**
+             * @description What the organization calls it.
+             * @example customer-42
+             */
+            external_id: string;
+            /** @example sub_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            id: string;
+            /**
+             * Format: int32
+             * @description What its price adds to the cost of a call, in hundredths of a percent.
+             * @example 1500
+             */
+            markup_basis_points: number;
+            metadata: {
+                [key: string]: string;
+            };
+            /** @example Globex */
+            name: string;
+            /** @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
+            project_id: string;
+            /**
+             * Format: int32
+             * @description Requests a minute of all its keys; null: no limit.
+             */
+            rpm?: number | null;
+            /**
+             * @description Whether a sub-account may call.
+             * @enum {string}
+             */
+            status: "active" | "suspended" | "closed";
+            /**
+             * Format: int32
+             * @description Tokens a minute of all its keys; null: no limit.
+             */
+            tpm?: number | null;
+            /**
+             * @description When a setting or the status last changed.
+             * @example 2026-11-20T12:34:56.789012Z
+             */
+            updated_at: string;
+        };
+        /** @description A page of sub-accounts. */
+        SubAccountsOut: {
+            /** @description Oldest first. */
+            data: components["schemas"]["SubAccountOut"][];
+            /** @description Whether another page follows. */
+            has_more: boolean;
+            /** @description Where the next page begins; null on the last. */
+            next_cursor?: string | null;
         };
         /** @description Sums over calls. Money: `cost` is the provider's price whoever pays; `charged` was taken from credits. */
         SumsOut: {
@@ -2974,6 +3729,29 @@ export interface components {
              */
             reasoning: number;
         };
+        /** @description The first code. */
+        TotpConfirmIn: {
+            /**
+             * Format: password
+             * @description Six digits that the app shows.
+             */
+            code: string;
+        };
+        /** @description What an authenticator app takes. It is shown once. */
+        TotpOut: {
+            /** @description Its dark modules as an SVG path, one unit each. */
+            qr_path: string;
+            /**
+             * Format: int32
+             * @description Modules in a row of the QR code that shows `url`.
+             * @example 45
+             */
+            qr_size: number;
+            /** @description To be typed into the app: Base32, SHA-1, six digits, 30 seconds. */
+            secret: string;
+            /** @description The same for the app to read. */
+            url: string;
+        };
         /** @description Whom the organization goes to. */
         TransferIn: {
             /**
@@ -3074,6 +3852,8 @@ export interface components {
             email: string;
             /** @description Somebody proved to get the address's mail. */
             email_verified: boolean;
+            /** @description False: they come in through a sign-in provider only, and may set a password within 10 minutes after a log-in. */
+            has_password: boolean;
             /** @example user_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f */
             id: string;
             /** @description Runs the instance. */
@@ -3113,6 +3893,11 @@ export interface operations {
                  * @example proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
                  */
                 project_id?: string;
+                /**
+                 * @description Keys of this sub-account only.
+                 * @example sub_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f
+                 */
+                sub_account_id?: string;
                 /** @description Keys on a page, 1 to 200. Default: 50. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -3408,6 +4193,103 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    identity_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What lets the person in beside a password. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentitiesOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    identity_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityIn"];
+            };
+        };
+        responses: {
+            /** @description Where to go. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInBegunOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    identity_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInAnswerIn"];
+            };
+        };
+        responses: {
+            /** @description Linked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    identity_unlink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `ident_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Unlinked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
     invite_accept: {
         parameters: {
             query?: never;
@@ -3444,6 +4326,41 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["LogInIn"];
+            };
+        };
+        responses: {
+            /** @description Logged in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSessionOut"];
+                };
+            };
+            /** @description The password is right, and the person's second factor is owed. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorOwedOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    log_in_second: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogInSecondIn"];
             };
         };
         responses: {
@@ -3549,6 +4466,130 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    second_factor_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the log-in asks for. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    recovery_codes_renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BothIn"];
+            };
+        };
+        responses: {
+            /** @description The new codes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    totp_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BothIn"];
+            };
+        };
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    totp_set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnPasswordIn"];
+            };
+        };
+        responses: {
+            /** @description The secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    totp_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpConfirmIn"];
+            };
+        };
+        responses: {
+            /** @description Confirmed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesOut"];
+                };
             };
             "4XX": components["responses"]["Refused"];
             default: components["responses"]["Refused"];
@@ -3690,6 +4731,67 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuthSettingsOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sign_in_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInIn"];
+            };
+        };
+        responses: {
+            /** @description Where to go. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInBegunOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sign_in_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInAnswerIn"];
+            };
+        };
+        responses: {
+            /** @description Logged in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthSessionOut"];
+                };
+            };
+            /** @description The person's second factor is owed. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorOwedOut"];
                 };
             };
             "4XX": components["responses"]["Refused"];
@@ -4527,6 +5629,31 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    second_factor_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `user_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The person as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
     organization_get: {
         parameters: {
             query?: never;
@@ -4928,6 +6055,225 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProviderKeyOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_list: {
+        parameters: {
+            query?: {
+                /** @description With this text in the name or the external id, whatever its case. Every sign stands for itself. */
+                search?: string;
+                /** @description With exactly this external id. */
+                external_id?: string;
+                /** @description Of this project only. */
+                project_id?: string;
+                /** @description With this status only. */
+                status?: "active" | "suspended" | "closed";
+                /** @description Rows on a page, 1 to 200. Default: 50. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of sub-accounts, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountsOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubAccountIn"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sub-account. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubAccountChangeIn"];
+            };
+        };
+        responses: {
+            /** @description The sub-account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sub-account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_keys_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubAccountKeysIn"];
+            };
+        };
+        responses: {
+            /** @description The keys. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountKeysMadeOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sub-account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sub_account_suspend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sub_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sub-account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubAccountOut"];
                 };
             };
             "4XX": components["responses"]["Refused"];

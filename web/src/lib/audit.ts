@@ -36,6 +36,8 @@ export const ACTIONS = [
   "person.account_deleted",
   "person.password_changed",
   "person.password_reset",
+  "person.identity_linked",
+  "person.identity_unlinked",
   "session.switched",
   "session.revoked",
   "session.others_revoked",

@@ -1,7 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useRouter } from "@tanstack/react-router";
 import { api } from "@/api/client";
 import { ApiError, take } from "@/api/errors";
-import { browserSessionsQuery, type BrowserSession } from "@/api/queries";
+import { browserSessionsQuery, sessionQuery, type BrowserSession } from "@/api/queries";
 import { useSession } from "@/api/session";
 import { FormError } from "@/layout/auth";
 import { formatAgo, formatDay } from "@/lib/dates";
@@ -10,6 +11,8 @@ import { setTheme, useTheme, type Theme } from "@/lib/theme";
 import { useNow } from "@/lib/use-now";
 import { deviceName } from "@/lib/user-agent";
 import { DeleteAccount } from "@/parts/delete-account";
+import { Identities } from "@/parts/identities";
+import { SecondFactor } from "@/parts/second-factor";
 import { Badge } from "@/ui/badge";
 import { Button } from "@/ui/button";
 import { Card, CardHead, Fact, Facts } from "@/ui/card";
@@ -24,23 +27,37 @@ const THEME_NAMES: Record<Theme, string> = { system: "System", light: "Light", d
 
 const schema = z
   .object({
-    current: z.string().min(1, "Enter your present password."),
+    has: z.boolean(),
+    current: z.string(),
     next: z.string().min(8, "Use at least 8 characters.").max(256, "At most 256 characters."),
     again: z.string(),
   })
+  .refine(({ has, current }) => !has || current !== "", { path: ["current"], error: "Enter your present password." })
   .refine(({ next, again }) => next === again, { path: ["again"], error: "The two are not the same." });
 type Values = z.infer<typeof schema>;
 
 function Password() {
   const client = useQueryClient();
-  const form = useForm<Values>({ resolver: zodResolver(schema), defaultValues: { current: "", next: "", again: "" } });
+  const router = useRouter();
+  const has = useSession().user.has_password;
+  const form = useForm<Values>({
+    resolver: zodResolver(schema),
+    defaultValues: { has, current: "", next: "", again: "" },
+  });
   const { errors } = form.formState;
   const change = useMutation({
     mutationFn: ({ current, next }: Values) =>
-      take(api.POST("/api/v1/auth/password", { body: { current_password: current, new_password: next } })),
-    onSuccess: () => {
-      toast("Your password is changed.");
-      form.reset();
+      take(
+        api.POST("/api/v1/auth/password", {
+          body: { current_password: has ? current : undefined, new_password: next },
+        }),
+      ),
+    onSuccess: async () => {
+      toast(has ? "Your password is changed." : "Your password is set.");
+      // The page then asks for the present one.
+      client.removeQueries({ queryKey: sessionQuery.queryKey });
+      await router.invalidate();
+      form.reset({ has: true, current: "", next: "", again: "" });
       void client.invalidateQueries({ queryKey: browserSessionsQuery.queryKey });
     },
     onError: (error) => {
@@ -53,19 +70,24 @@ function Password() {
   const general = errors.current || errors.next ? null : change.error;
   return (
     <Card>
-      <CardHead title="Password" />
+      <CardHead
+        title="Password"
+        note={has ? undefined : "You have none yet. The first one is set within 10 minutes after a log-in."}
+      />
       <form
         noValidate
         className="max-w-sm space-y-4 p-4 sm:p-5"
         onSubmit={(event) => void form.handleSubmit((values) => change.mutate(values))(event)}
       >
-        <TextField
-          label="Present password"
-          type="password"
-          autoComplete="current-password"
-          error={errors.current?.message}
-          {...form.register("current")}
-        />
+        {has && (
+          <TextField
+            label="Present password"
+            type="password"
+            autoComplete="current-password"
+            error={errors.current?.message}
+            {...form.register("current")}
+          />
+        )}
         <TextField
           label="New password"
           type="password"
@@ -83,7 +105,7 @@ function Password() {
         />
         {general && <FormError>{general.message}</FormError>}
         <Button type="submit" busy={change.isPending}>
-          Change password
+          {has ? "Change password" : "Set password"}
         </Button>
       </form>
     </Card>
@@ -119,6 +141,25 @@ function SessionLine({ entry, now }: { entry: BrowserSession; now: number }) {
   );
 }
 
+/** Everywhere but here. */
+function EndOthers({ count }: { count: number }) {
+  const client = useQueryClient();
+  const end = useMutation({
+    mutationFn: () => take(api.DELETE("/api/v1/auth/sessions")),
+    onSuccess: ({ ended }) => {
+      toast(ended === 1 ? "One other session ended." : `${ended} other sessions ended.`);
+      void client.invalidateQueries({ queryKey: browserSessionsQuery.queryKey });
+    },
+    onError: (error) => toast(error.message, "bad"),
+  });
+  if (count < 1) return null;
+  return (
+    <Button busy={end.isPending} onClick={() => end.mutate()}>
+      Log out everywhere else
+    </Button>
+  );
+}
+
 export function Account() {
   const { user, role, organizationName } = useSession();
   const sessions = useQuery(browserSessionsQuery);
@@ -145,9 +186,11 @@ export function Account() {
             action={<Segments label="Theme" value={theme} options={THEMES} names={THEME_NAMES} onChange={setTheme} />}
           />
         </Card>
-        <Password />
+        <Password key={String(user.has_password)} />
+        <SecondFactor />
+        <Identities />
         <Card>
-          <CardHead title="Where you are logged in" />
+          <CardHead title="Where you are logged in" action={<EndOthers count={(sessions.data?.length ?? 1) - 1} />} />
           <Loaded query={sessions}>
             {(list) => (
               <ul className="divide-y divide-line">

@@ -10,6 +10,7 @@ import { inviteOf, pastedInvite } from "@/lib/invite";
 import { keepKey } from "@/lib/key-in-hand";
 import { noteHere, wasHere } from "@/lib/was-here";
 import { LogInForm } from "@/parts/log-in-form";
+import { SignInButtons } from "@/parts/sign-in-buttons";
 import { SignUpForm } from "@/parts/sign-up-form";
 import { Button } from "@/ui/button";
 import { TextField } from "@/ui/field";
@@ -110,6 +111,7 @@ function Enter({ invite, onLoggedIn }: { invite: string; onLoggedIn: () => void 
       {({ log_in }) =>
         log_in ? (
           <div className="space-y-5">
+            <SignInButtons invite={invite} />
             <Segments label="How to go on" value={way} options={WAYS} names={WAY_NAMES} onChange={setWay} />
             {way === "sign-up" ? (
               <SignUpForm invite={invite} onDone={() => navigate({ to: "/dashboard/get-started", replace: true })} />

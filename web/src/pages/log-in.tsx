@@ -3,6 +3,7 @@ import { getRouteApi, Link, useRouter } from "@tanstack/react-router";
 import { authSettingsQuery } from "@/api/queries";
 import { AuthLayout, LINK, NoLogIn } from "@/layout/auth";
 import { LogInForm } from "@/parts/log-in-form";
+import { SignInButtons } from "@/parts/sign-in-buttons";
 
 export function LogIn() {
   const { next } = getRouteApi("/log-in").useSearch();
@@ -28,7 +29,10 @@ export function LogIn() {
       {settings?.log_in === false ? (
         <NoLogIn />
       ) : (
-        <LogInForm onDone={() => router.history.push(next ?? "/dashboard/usage")} />
+        <>
+          <SignInButtons />
+          <LogInForm onDone={() => router.history.push(next ?? "/dashboard/usage")} />
+        </>
       )}
     </AuthLayout>
   );

@@ -3,6 +3,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { UserRoundX } from "lucide-react";
 import { authSettingsQuery, type AuthSettings } from "@/api/queries";
 import { AuthLayout, LINK, NoLogIn } from "@/layout/auth";
+import { SignInButtons } from "@/parts/sign-in-buttons";
 import { SignUpForm } from "@/parts/sign-up-form";
 import { Bone, Empty, Loaded } from "@/ui/states";
 
@@ -43,7 +44,10 @@ export function SignUp() {
               Ask the operator of this instance for an account.
             </Empty>
           ) : (
-            <SignUpForm onDone={() => navigate({ to: "/dashboard/get-started" })} />
+            <>
+              <SignInButtons />
+              <SignUpForm onDone={() => navigate({ to: "/dashboard/get-started" })} />
+            </>
           )
         }
       </Loaded>

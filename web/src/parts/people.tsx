@@ -19,12 +19,23 @@ function Row({ person, own }: { person: Person; own: boolean }) {
       take(api.PATCH("/api/v1/operator/people/{id}", { params: { path: { id: person.id } }, body })),
     onSuccess: () => client.invalidateQueries({ queryKey: ["people"] }),
   });
+  const unlock = useMutation({
+    mutationFn: () =>
+      take(api.DELETE("/api/v1/operator/people/{id}/second-factor", { params: { path: { id: person.id } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["people"] }),
+  });
+  const error = change.error ?? unlock.error;
   return (
     <li className="space-y-2 px-4 py-3 sm:px-5">
       <div className="flex flex-wrap items-center gap-2">
         <span className="min-w-0 flex-1 basis-56 break-all">{person.email}</span>
         {person.is_operator && <Badge>Operator</Badge>}
         {person.disabled && <Badge tone="warn">Switched off</Badge>}
+        {person.second_factor && (
+          <Button disabled={own} busy={unlock.isPending} onClick={() => unlock.mutate()}>
+            Remove second factor
+          </Button>
+        )}
         <Button
           disabled={own}
           busy={change.isPending}
@@ -36,7 +47,7 @@ function Row({ person, own }: { person: Person; own: boolean }) {
           {person.disabled ? "Switch on" : "Switch off"}
         </Button>
       </div>
-      {change.error && <FormError>{change.error.message}</FormError>}
+      {error && <FormError>{error.message}</FormError>}
     </li>
   );
 }

@@ -3,7 +3,6 @@
 use domain::{Code, Fault, Secret};
 use service::clock;
 use store::AccountDelete;
-use tokio::time::Instant;
 
 use crate::app::caller::LoggedIn;
 use crate::app::{Control, ask, checks};
@@ -15,13 +14,7 @@ impl Control {
         if email.trim().to_lowercase() != who.email() {
             return Err(checks::invalid("email", "`email` must be your own address"));
         }
-        checks::password_given("password", password.expose())?;
-        let taken = self.attempts.take(who.visitor().address, who.email(), Instant::now())?;
-        let person = ask::store(Code::DirectoryUnavailable, store::person_get(&self.db, who.user())).await?;
-        if !self.passwords.verify(password, &person.password_hash).await? {
-            return Err(Fault::new(Code::PermissionDenied, "the password is another one").param("password"));
-        }
-        self.attempts.give_back(taken, Instant::now());
+        self.password_proven(who.visitor(), who.user(), ("password", password)).await?;
         let now = clock::now();
         let author = who.author(now);
         let deleted = store::account_delete(&self.db, who.user(), self.purge_at(now), &author);

@@ -18,6 +18,8 @@ pub enum Area {
     Budgets,
     /// `/api/v1/api-keys`.
     ApiKeys,
+    /// `/api/v1/sub-accounts`.
+    SubAccounts,
     /// `/api/v1/provider-keys`.
     ProviderKeys,
     /// `/api/v1/projects`.
@@ -46,6 +48,7 @@ pub(crate) const SEGMENTS: &[(&str, Area)] = &[
     ("billing", Area::Billing),
     ("budgets", Area::Budgets),
     ("api-keys", Area::ApiKeys),
+    ("sub-accounts", Area::SubAccounts),
     ("provider-keys", Area::ProviderKeys),
     ("projects", Area::Projects),
     ("organization", Area::Organization),
@@ -77,7 +80,7 @@ impl Area {
 
     /// Whether its answers are about single projects, or about nothing that a project's member should not see.
     const fn is_by_project(self) -> bool {
-        matches!(self, Self::Usage | Self::Calls | Self::ApiKeys | Self::Projects | Self::Organization | Self::Members)
+        matches!(self, Self::Usage | Self::Calls | Self::ApiKeys | Self::SubAccounts | Self::Projects | Self::Organization | Self::Members)
     }
 
     /// Lets a member who is limited to projects in, or not.

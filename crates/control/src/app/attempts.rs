@@ -19,6 +19,9 @@ const ADDRESS: Rate = Rate { burst: 120, period: Duration::from_secs(1) };
 const EVERYWHERE: Rate = Rate { burst: 50, period: Duration::from_secs(30) };
 /// Instead of [`ACCOUNT`], for an account under attack, from an address where it never logged in.
 const ATTACKED: Rate = Rate { burst: 1, period: Duration::from_secs(60) };
+/// Wrong codes of one account from all addresses where it never logged in, and how long until one more: with three codes of a
+/// million that fit, a thief of the password has one chance in 3,000 a day.
+const CODES: Rate = Rate { burst: 20, period: Duration::from_secs(15 * 60) };
 /// Letters to one address of mail, whoever asks for them.
 const LETTERS: Rate = Rate { burst: 3, period: Duration::from_secs(20 * 60) };
 /// Letters that one address asks for, whomever they go to.
@@ -43,6 +46,9 @@ enum Key {
     Address(Place),
     Account(Place, Account),
     Everywhere(Account),
+    Code(Place, Account),
+    Codes(Account),
+    Recovery(Place, Account),
     Letters(Account),
     Asks(Place),
 }
@@ -61,6 +67,13 @@ pub(super) struct Attempts {
     full_at: Mutex<HashMap<Key, Instant>>,
     /// Where accounts logged in, and when last.
     homes: Mutex<HashMap<(Place, Account), Instant>>,
+}
+
+impl Taken {
+    /// What was proven is not all: the account is not known to log in from there.
+    pub(super) fn away(self) -> Self {
+        Self { home: None, ..self }
+    }
 }
 
 impl Attempts {
@@ -100,6 +113,28 @@ impl Attempts {
     /// Takes a letter to an address of mail.
     pub(super) fn take_letter(&self, email: &str, now: Instant) -> Result<(), Fault> {
         self.take_all(&[(Key::Letters(account(email)), LETTERS)], now).map(drop)
+    }
+
+    /// Takes a try of the code of somebody whom their password proved. Six digits are few: from all addresses where the account
+    /// never logged in together there are only so many tries. Whoever knows the password could use these up, so a recovery
+    /// code, a known address, and another password stay ways in.
+    pub(super) fn take_code(&self, address: Option<IpAddr>, email: &str, now: Instant) -> Result<Taken, Fault> {
+        let home = (place(address), account(email));
+        let mut wanted = vec![(Key::Address(home.0), ADDRESS), (Key::Code(home.0, home.1), ACCOUNT)];
+        if !self.homes.lock().contains_key(&home) {
+            wanted.push((Key::Codes(home.1), CODES));
+        }
+        let mut taken = self.take_all(&wanted, now)?;
+        taken.home = Some(home);
+        Ok(taken)
+    }
+
+    /// Takes a try of a recovery code, which nobody guesses.
+    pub(super) fn take_recovery(&self, address: Option<IpAddr>, email: &str, now: Instant) -> Result<Taken, Fault> {
+        let home = (place(address), account(email));
+        let mut taken = self.take_all(&[(Key::Address(home.0), ADDRESS), (Key::Recovery(home.0, home.1), ACCOUNT)], now)?;
+        taken.home = Some(home);
+        Ok(taken)
     }
 
     /// Takes a request for a letter, whoever gets it.
@@ -202,6 +237,24 @@ mod tests {
         attempts.take(ip("192.0.2.1"), "bob@example.com", now).unwrap();
         attempts.take(ip("192.0.2.1"), "ada@example.com", now + ACCOUNT.period).unwrap();
         assert!(attempts.take(ip("192.0.2.1"), "ada@example.com", now + ACCOUNT.period).is_err());
+    }
+
+    #[test]
+    fn codes_are_guessed_slowly_from_everywhere_and_the_owner_has_ways_in() {
+        let (attempts, now) = (Attempts::default(), Instant::now());
+        let password = attempts.take(ip("192.0.2.66"), "ada@example.com", now).unwrap();
+        attempts.give_back(password.away(), now);
+        attempts.give_back(attempts.take_code(ip("192.0.2.1"), "ada@example.com", now).unwrap(), now);
+        let tries = |at: Instant| {
+            let from = (0..200).map(|n| attempts.take_code(ip(&format!("198.51.100.{n}")), "ada@example.com", at));
+            from.filter(Result::is_ok).count()
+        };
+        assert_eq!(tries(now), CODES.burst as usize);
+        assert!(attempts.take_code(ip("192.0.2.66"), "ada@example.com", now).is_err(), "a password alone makes no home");
+        assert!(attempts.take_code(ip("192.0.2.1"), "ada@example.com", now).is_ok(), "from home");
+        assert!(attempts.take_recovery(ip("192.0.2.99"), "ada@example.com", now).is_ok(), "with a recovery code");
+        assert!(attempts.take_code(ip("192.0.2.99"), "bob@example.com", now).is_ok());
+        assert_eq!(tries(now + CODES.period), 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use domain::{Code, Fault, OrganizationId, Secret, SessionId, UnixMicros, UserId};
 use service::config::Signup;
 use service::{clock, random};
-use store::{Actor, Author, MembershipRow, NewSession, SessionEnd};
+use store::{Actor, Author, MembershipRow, NewSession, SecondFactor, SessionEnd, SessionProof};
 use tokio::time::Instant;
 
 use crate::app::caller::{LoggedIn, key_hash};
@@ -14,6 +14,9 @@ use crate::app::{Control, ask, checks};
 
 /// Limit: characters of the program's name that a session or the audit log keeps.
 const AGENT_CHARS_MAX: usize = 200;
+
+/// A session that began so recently proves its person like a password.
+const FRESH_SECONDS: i64 = 600;
 
 /// Somebody in front of the door: what is known before anybody is proven. Made by the extractor that checked host and
 /// origin.
@@ -97,16 +100,18 @@ impl Control {
         Ok(SessionView { caller, memberships })
     }
 
-    /// Another password; all other sessions of the person end.
-    pub async fn password_change(&self, who: &LoggedIn, now: &Secret<String>, new: &Secret<String>) -> Result<(), Fault> {
-        checks::password_given("current_password", now.expose())?;
+    /// Another password; all other sessions of the person end. Who has none yet needs a session that just began instead.
+    pub async fn password_change(&self, who: &LoggedIn, now: Option<&Secret<String>>, new: &Secret<String>) -> Result<(), Fault> {
         checks::password(new.expose()).map_err(|fault| fault.param("new_password"))?;
-        let taken = self.attempts.take(who.visitor().address, who.email(), Instant::now())?;
-        let person = ask::store(Code::DirectoryUnavailable, store::person_get(&self.db, who.user())).await?;
-        if !self.passwords.verify(now, &person.password_hash).await? {
-            return Err(Fault::new(Code::PermissionDenied, "the current password is another one").param("current_password"));
+        match now {
+            Some(now) => self.password_proven(who.visitor(), who.user(), ("current_password", now)).await?,
+            None if who.has_password() => return Err(checks::invalid("current_password", "`current_password` is missing")),
+            None if clock::now() < who.created_at().plus_seconds(FRESH_SECONDS) => {}
+            None => {
+                let say = "log in again first: a first password is set within 10 minutes after a log-in";
+                return Err(Fault::new(Code::PermissionDenied, say));
+            }
         }
-        self.attempts.give_back(taken, Instant::now());
         let hash = self.passwords.hash(new).await?;
         let author = who.author(clock::now());
         let set = store::person_password_set(&self.db, who.user(), &hash, who.session(), &author);
@@ -116,9 +121,35 @@ impl Control {
         Ok(())
     }
 
-    pub(super) async fn session_open(&self, visitor: &Visitor, person: UserId, organization: OrganizationId) -> Result<Opened, Fault> {
+    /// Proves once more that a session is in its person's hands. Wrong passwords count as at the log-in.
+    pub(super) async fn password_proven(
+        &self,
+        visitor: &Visitor,
+        person: UserId,
+        (param, given): (&str, &Secret<String>),
+    ) -> Result<(), Fault> {
+        checks::password_given(param, given.expose())?;
+        let person = ask::store(Code::DirectoryUnavailable, store::person_get(&self.db, person)).await?;
+        if person.password_hash.is_empty() {
+            return Err(Fault::new(Code::Conflict, "you have no password yet: set one on your account page first").param(param));
+        }
+        let taken = self.attempts.take(visitor.address, &person.email, Instant::now())?;
+        if !self.passwords.verify(given, &person.password_hash).await? {
+            return Err(Fault::new(Code::PermissionDenied, "the password is another one").param(param));
+        }
+        self.attempts.give_back(taken, Instant::now());
+        Ok(())
+    }
+
+    pub(super) async fn session_open(
+        &self,
+        visitor: &Visitor,
+        person: UserId,
+        organization: OrganizationId,
+        (proof, second_factor): (SessionProof, Option<SecondFactor>),
+    ) -> Result<Opened, Fault> {
         let (token, now) = (Token::fresh()?, clock::now());
-        let session = new_session(visitor, &token, person, organization, now);
+        let session = NewSession { proof, second_factor, ..new_session(visitor, &token, person, organization, now) };
         let author = visitor.author(Actor::Person(person), now);
         let begun = store::session_create(&self.db, &session, sessions::kept(now), &author);
         let begun = ask::store(Code::DirectoryUnavailable, begun).await;
@@ -138,6 +169,7 @@ pub(super) fn disabled() -> Fault {
     Fault::new(Code::PermissionDenied, "this account is switched off; ask the operator of this instance")
 }
 
+/// A session that a password alone began.
 pub(super) fn new_session(visitor: &Visitor, token: &Token, person: UserId, organization: OrganizationId, now: UnixMicros) -> NewSession {
     NewSession {
         id: SessionId::from_uuid(random::uuid()),
@@ -146,6 +178,8 @@ pub(super) fn new_session(visitor: &Visitor, token: &Token, person: UserId, orga
         hash: token.hash(),
         address: visitor.address_text(),
         user_agent: visitor.agent_text(),
+        proof: SessionProof::Password,
+        second_factor: None,
         now,
     }
 }

@@ -1,6 +1,6 @@
 //! Budgets: how much a scope may spend in each window. What is spent and held of a window is counted by the ledger.
 
-use domain::{ApiKeyId, BudgetId, Code, Fault, NanoUsd, Period, ProjectId, UnixMicros, UserId, Window};
+use domain::{ApiKeyId, BudgetId, Code, Fault, NanoUsd, Period, ProjectId, SubAccountId, UnixMicros, UserId, Window};
 use policy::budget::Clock;
 use service::{clock, random};
 use store::{
@@ -162,6 +162,7 @@ impl Control {
         let known = match kind {
             BudgetScopeKind::Project => self.project_known(caller, &value).await?,
             BudgetScopeKind::ApiKey => self.key_known(caller, &value).await?,
+            BudgetScopeKind::SubAccount => self.sub_account_known(caller, &value).await?,
             BudgetScopeKind::Member => self.member_known(caller, &value).await?,
             BudgetScopeKind::Tag => tag(&value)?,
             BudgetScopeKind::Model => {
@@ -172,7 +173,7 @@ impl Control {
                 let provider = self.settings.catalog.provider(&value);
                 provider.map(|provider| provider.id.to_string()).ok_or_else(|| wrong("there is no such provider"))?
             }
-            BudgetScopeKind::Organization | BudgetScopeKind::SubAccount | BudgetScopeKind::Ephemeral => {
+            BudgetScopeKind::Organization | BudgetScopeKind::Ephemeral => {
                 return Err(checks::invalid("scope", "budgets of this kind come with what they are about"));
             }
         };
@@ -188,6 +189,12 @@ impl Control {
     async fn key_known(&self, caller: &Management, value: &str) -> Result<String, Fault> {
         let id: ApiKeyId = value.parse().map_err(|_| nowhere("API key"))?;
         let found = ask::store(Code::DirectoryUnavailable, store::api_key_get(&self.db, caller.scope(), id)).await;
+        Ok(found.map_err(named)?.id.to_string())
+    }
+
+    async fn sub_account_known(&self, caller: &Management, value: &str) -> Result<String, Fault> {
+        let id: SubAccountId = value.parse().map_err(|_| nowhere("sub-account"))?;
+        let found = ask::store(Code::DirectoryUnavailable, store::sub_account_get(&self.db, caller.scope(), id)).await;
         Ok(found.map_err(named)?.id.to_string())
     }
 

@@ -84,6 +84,11 @@ impl LoggedIn {
         self.row.is_operator
     }
 
+    /// They can log in with one.
+    pub const fn has_password(&self) -> bool {
+        self.row.has_password
+    }
+
     /// The same session, showing another organization.
     pub(crate) const fn showing(mut self, organization: OrganizationId) -> Self {
         self.row.organization = organization;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use domain::{Code, Fault, OrgScope, OrganizationId, Secret, UnixMicros};
 use service::{Shutdown, clock};
 use store::{DeletionBegin, DeletionRow, Moment, NewMail, Page};
-use tokio::time::Instant;
 
 use crate::app::caller::{Management, Operator, Owner, Via};
 use crate::app::letters::Letter;
@@ -33,7 +32,7 @@ impl Control {
         if name.trim() != organization.name {
             return Err(checks::invalid("name", "`name` must be the organization's name, letter by letter"));
         }
-        self.password_again(caller, password).await?;
+        self.password_proven(caller.visitor(), caller.user(), ("password", password)).await?;
         let now = clock::now();
         let purge_at = self.purge_at(now);
         let letters =
@@ -86,18 +85,6 @@ impl Control {
     ) -> Result<Listed<DeletionRow, Moment<OrganizationId>>, Fault> {
         let rows = ask::store(Code::DirectoryUnavailable, store::deletions_list(&self.db, one_more(page))).await?;
         Ok(Listed::cut(rows, page.limit, |row| Moment { at: row.asked_at, id: row.organization }))
-    }
-
-    /// Proves once more that a session is still in its person's hands. Wrong passwords count as at the log-in.
-    async fn password_again(&self, caller: &Management, password: &Secret<String>) -> Result<(), Fault> {
-        checks::password_given("password", password.expose())?;
-        let person = ask::store(Code::DirectoryUnavailable, store::person_get(&self.db, caller.user())).await?;
-        let taken = self.attempts.take(caller.visitor().address, &person.email, Instant::now())?;
-        if !self.passwords.verify(password, &person.password_hash).await? {
-            return Err(Fault::new(Code::PermissionDenied, "the password is another one").param("password"));
-        }
-        self.attempts.give_back(taken, Instant::now());
-        Ok(())
     }
 
     async fn owner_letters(&self, scope: &OrgScope, what: &str, body: &str, now: UnixMicros) -> Result<Vec<NewMail>, Fault> {

@@ -18,7 +18,7 @@ impl Control {
         if change == ApiKeyUpdate::default() {
             return Err(Fault::new(
                 Code::InvalidRequest,
-                "name at least one of `name`, `expires_at`, `rpm`, `tpm`, `concurrency`, `allowed_models`, `rules`",
+                "name at least one of `name`, `expires_at`, `rpm`, `tpm`, `concurrency`, `allowed_models`, `rules`, `acts_for_sub_accounts`",
             ));
         }
         let now = clock::now();

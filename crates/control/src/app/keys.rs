@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::key::{self, KeyKind, Spelling};
-use domain::{ApiKeyId, Code, Fault, ProjectId, Secret, UnixMicros};
+use domain::{ApiKeyId, Code, Fault, ProjectId, Secret, SubAccountId, UnixMicros};
 use service::{clock, random};
 use store::{ApiKeyRow, Author, ImportOutcome, KeyPage, KeyRules, KeyStatus, NewApiKey, Page};
 
@@ -37,6 +37,8 @@ pub struct ApiKeyNew {
     pub allowed_models: Option<Vec<String>>,
     /// What else its calls are held to.
     pub rules: KeyRules,
+    /// Whether a call may name a sub-account of the project.
+    pub acts_for_sub_accounts: bool,
 }
 
 /// A key that was made, or imported, or was there.
@@ -91,7 +93,7 @@ impl Control {
             id: ApiKeyId::from_uuid(random::uuid()),
             project,
             sub_account: None,
-            acts_for_sub_accounts: false,
+            acts_for_sub_accounts: new.acts_for_sub_accounts,
             name,
             hash: minted.hash,
             prefix: minted.prefix,
@@ -139,6 +141,21 @@ impl Control {
         Ok(Listed::cut(rows, page.limit, |row| row.id))
     }
 
+    /// [`Self::key_list`] of one sub-account.
+    pub async fn key_list_of_sub_account(
+        &self,
+        who: &Management,
+        sub_account: SubAccountId,
+        project: Option<ProjectId>,
+        page: KeyPage,
+    ) -> Result<Listed<ApiKeyRow, ApiKeyId>, Fault> {
+        let listed = store::sub_account_keys_list(&self.db, who.scope(), sub_account, one_more(page));
+        let mut rows = ask::store(Code::DirectoryUnavailable, listed).await?;
+        // All are of the sub-account's project: either every key stays, or none.
+        rows.retain(|row| who.sees(row.project) && project.is_none_or(|project| project == row.project));
+        Ok(Listed::cut(rows, page.limit, |row| row.id))
+    }
+
     /// Closes a key for ever. Repeating it changes nothing.
     pub async fn key_revoke(&self, who: &Developer, id: ApiKeyId) -> Result<ApiKeyRow, Fault> {
         let scope = who.management().scope();
@@ -177,7 +194,7 @@ impl Control {
         if who.sees(row.project) { Ok(()) } else { Err(ask::not_found("API key")) }
     }
 
-    async fn project_first(&self, who: &Management) -> Result<ProjectId, Fault> {
+    pub(super) async fn project_first(&self, who: &Management) -> Result<ProjectId, Fault> {
         let projects = self.project_list(who, Page::first(1)).await?;
         projects
             .rows

@@ -1,11 +1,11 @@
 //! What is sealed under which of the instance's master keys, and sealing it anew under the first: for the operator's shell.
 //!
-//! Only data keys are sealed anew. What they sealed stays as it is, so that nothing that is in use anywhere changes.
+//! What data keys sealed stays as it is, so that nothing that is in use anywhere changes.
 
 use domain::{Code, Fault};
 use seal::MasterKeyId;
 
-use crate::app::vault::nonce;
+use crate::app::vault::{PEOPLE, nonce};
 use crate::app::{Control, ask};
 
 /// Data keys of one read.
@@ -29,9 +29,9 @@ pub struct MasterKeyUse {
 pub struct Rewrapped {
     /// The key that all is sealed under now, but for what is left.
     pub master_key: MasterKeyId,
-    /// Data keys that were sealed anew.
+    /// Data keys, and secrets of people, that were sealed anew.
     pub sealed_anew: u64,
-    /// Data keys that do not open with the master keys of this process.
+    /// Those that do not open with the master keys of this process.
     pub left: u64,
 }
 
@@ -52,7 +52,7 @@ impl Control {
         Ok(ours.chain(others).collect())
     }
 
-    /// Seals every data key that is under another master key anew under the first. Safe to repeat, to stop and to run twice at
+    /// Seals everything that is under another master key anew under the first. Safe to repeat, to stop and to run twice at
     /// once: each is replaced by itself, and only while it is what it was.
     pub async fn master_keys_rewrap(&self) -> Result<Rewrapped, Fault> {
         let keys = self.master_keys()?;
@@ -62,7 +62,7 @@ impl Control {
         let mut after = None;
         loop {
             let page = ask::store(Code::DirectoryUnavailable, store::data_keys_under_others(&self.db, &id, after, PAGE)).await?;
-            let Some((organization, row)) = page.last() else { return Ok(done) };
+            let Some((organization, row)) = page.last() else { return self.people_rewrap(done).await };
             after = Some((*organization, row.version));
             for (organization, row) in &page {
                 let sealed = match keys.data_key_reseal(*organization, row.version, row.master_key.as_deref(), &row.sealed, nonce()?) {
@@ -76,6 +76,30 @@ impl Control {
                 let write = store::data_key_resealed(&self.db, *organization, row, (&id, &sealed.sealed));
                 if ask::store(Code::DirectoryUnavailable, write).await? {
                     done.sealed_anew += 1;
+                }
+            }
+        }
+    }
+
+    /// What is sealed under the master keys themselves: the secrets of people's authenticators.
+    async fn people_rewrap(&self, mut done: Rewrapped) -> Result<Rewrapped, Fault> {
+        let keys = self.master_keys()?;
+        let mut after = None;
+        loop {
+            let page = ask::store(Code::DirectoryUnavailable, store::totps_sealed(&self.db, after, PAGE)).await?;
+            let Some((person, _)) = page.last() else { return Ok(done) };
+            after = Some(*person);
+            for (person, was) in &page {
+                match keys.reseal(PEOPLE, &person.to_string(), was, nonce()?) {
+                    Ok(None) => {}
+                    Ok(Some(sealed)) => {
+                        let write = store::totp_resealed(&self.db, *person, was, &sealed);
+                        done.sealed_anew += u64::from(ask::store(Code::DirectoryUnavailable, write).await?);
+                    }
+                    Err(error) => {
+                        tracing::error!(user.id = %person, %error, "a person's secret cannot be sealed anew");
+                        done.left += 1;
+                    }
                 }
             }
         }

@@ -31,9 +31,12 @@ pub mod projects;
 pub mod provider_keys;
 pub mod provider_settings;
 pub mod rights;
+pub mod second_factor;
 pub mod sessions;
+pub mod sign_in;
 pub mod sign_up;
 pub mod smtp;
+pub mod sub_accounts;
 pub mod usage;
 
 pub(crate) mod areas;
@@ -66,6 +69,7 @@ use crate::app::key_check::{KeyAnswer, KeyCheck};
 use crate::app::mail::Desk;
 use crate::app::password::Passwords;
 use crate::app::rates::Rates;
+use crate::app::sign_in::{Outside, SignInProvider};
 use crate::app::smtp::Smtp;
 
 /// What the control plane takes from the configuration.
@@ -91,6 +95,8 @@ pub struct Settings {
     pub plain_providers: bool,
     /// Requests to `/api` in a minute, of one key or session.
     pub requests_per_minute: u32,
+    /// Who else says who people are.
+    pub sign_in: Vec<SignInProvider>,
     /// Days until a deleted organization is erased.
     pub deletion_grace_days: u32,
 }
@@ -112,6 +118,7 @@ impl Default for Settings {
             outbox: None,
             plain_providers: false,
             requests_per_minute: u32::MAX,
+            sign_in: Vec::new(),
             deletion_grace_days: 30,
         }
     }
@@ -128,13 +135,15 @@ pub struct Control {
     key_tests: Semaphore,
     desk: Desk,
     rates: Rates,
+    outside: Outside,
 }
 
 impl Control {
     /// On stores that are open and migrated.
     pub fn new(db: Db, analytics: Analytics, settings: Settings) -> Self {
         let (passwords, attempts, key_tests) = (Passwords::new(), Attempts::default(), Semaphore::new(KEY_TESTS_MAX));
-        Self { db, analytics, settings, passwords, attempts, key_tests, desk: Desk::new(), rates: Rates::default() }
+        let outside = Outside::new(settings.plain_providers);
+        Self { db, analytics, settings, passwords, attempts, key_tests, desk: Desk::new(), rates: Rates::default(), outside }
     }
 
     /// Who asked how often.

@@ -33,6 +33,6 @@ impl Control {
     }
 }
 
-fn nobody(fault: Fault) -> Fault {
+pub(super) fn nobody(fault: Fault) -> Fault {
     if fault.code() == Code::NotFound { Fault::new(Code::NotFound, "there is no such person on this instance") } else { fault }
 }

@@ -46,7 +46,7 @@ pub const TABLE: &[Line] = &[
         name: "develop",
         roles: &[Role::Owner, Role::Admin, Role::Developer],
         needs: "this needs an owner, admin or developer of the organization",
-        what: "make, change, rotate and revoke API keys",
+        what: "make, change, rotate and revoke API keys; make, change, suspend, resume and close sub-accounts",
     },
     Line {
         right: Right::Pay,

@@ -96,7 +96,7 @@ pub(crate) const fn need(area: Area, access: Access) -> Need {
         (Area::Operator, _) | (Area::Credits, Access::Write) => Need::Operator,
         (Area::Usage | Area::Calls | Area::Audit | Area::Export, Access::Write) => Need::Nothing,
         (Area::Billing, _) => Need::Right(Right::Pay),
-        (Area::ApiKeys, Access::Write) => Need::Right(Right::Develop),
+        (Area::ApiKeys | Area::SubAccounts, Access::Write) => Need::Right(Right::Develop),
         (Area::Budgets, Access::Write) => Need::Right(Right::Pay),
         (Area::Invites | Area::ManagementKeys | Area::Audit | Area::Export, Access::Read)
         | (

@@ -5,8 +5,8 @@ use domain::{Code, Fault, OrganizationId, ProjectId, Secret, UnixMicros, UserId}
 use service::config::Signup;
 use service::{clock, random};
 use store::{
-    Actor, InviteRow, OrganizationRow, OrganizationStatus, PendingSignUpRow, PersonRow, ProjectMode, ProjectRow, SignUp, SignUpHome,
-    SignedUp,
+    Actor, InviteRow, NewIdentity, NewSession, OrganizationRow, OrganizationStatus, PendingSignUpRow, PersonRow, ProjectMode, ProjectRow,
+    SessionProof, SignUp, SignUpHome, SignedUp,
 };
 use tokio::time::Instant;
 
@@ -45,13 +45,16 @@ pub enum SignUpDone {
 }
 
 /// An account that is made now.
-struct Account {
-    email: String,
-    name: String,
-    password_hash: String,
-    pending: Option<[u8; 32]>,
-    invite: Option<InviteRow>,
-    first_only: bool,
+pub(super) struct Account {
+    pub email: String,
+    pub name: String,
+    /// Empty: comes in through the identity only.
+    pub password_hash: String,
+    pub pending: Option<[u8; 32]>,
+    /// Who proved the address, if that was a sign-in provider.
+    pub identity: Option<NewIdentity>,
+    pub invite: Option<InviteRow>,
+    pub first_only: bool,
 }
 
 impl Control {
@@ -63,16 +66,8 @@ impl Control {
         checks::password(new.password.expose())?;
         let given = new.name.as_deref().map(|name| checks::name("name", name)).transpose()?;
         drop(self.attempts.take_address(visitor.address, Instant::now())?);
-        let invite = match &new.invite {
-            Some(token) if matches!(self.settings.signup, Signup::Open | Signup::Invite) => Some(self.invite_of(token, &email).await?),
-            Some(_) => return Err(self.signup_closed()),
-            None => None,
-        };
+        let (invite, first_only) = self.sign_up_allowed(&email, new.invite.as_ref()).await?;
         let first = self.door().await?.first;
-        let first_only = self.settings.signup != Signup::Open && invite.is_none();
-        if first_only && !first {
-            return Err(self.signup_closed());
-        }
         let password_hash = self.passwords.hash(&new.password).await?;
         let name = given.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned());
         if self.mail_is_sent() && invite.is_none() && !first {
@@ -81,7 +76,7 @@ impl Control {
             self.desk.put(Ask::SignUp { email, name, password_hash })?;
             return Ok(SignUpDone::Letter);
         }
-        let account = Account { email, name, password_hash, pending: None, invite, first_only };
+        let account = Account { email, name, password_hash, pending: None, identity: None, invite, first_only };
         self.account_make(visitor, account).await.map(|opened| SignUpDone::In(Box::new(opened)))
     }
 
@@ -101,32 +96,50 @@ impl Control {
         }
         self.attempts.give_back(taken, Instant::now());
         let (email, name, password_hash) = (pending.email, pending.name, pending.password_hash);
-        let account = Account { email, name, password_hash, pending: Some(hash), invite: None, first_only: false };
+        let account = Account { email, name, password_hash, pending: Some(hash), identity: None, invite: None, first_only: false };
         let made = self.account_make(visitor, account).await;
         made.map_err(|fault| token_used(&fault).unwrap_or(fault))
     }
 
-    async fn account_make(&self, visitor: &Visitor, account: Account) -> Result<Opened, Fault> {
-        let Account { email, name, password_hash, pending, invite, first_only } = account;
+    /// Whether an address may have an account now: the invitation that lets it in, and whether only the first person may come.
+    pub(super) async fn sign_up_allowed(&self, email: &str, invite: Option<&Secret<String>>) -> Result<(Option<InviteRow>, bool), Fault> {
+        let invite = match invite {
+            Some(token) if matches!(self.settings.signup, Signup::Open | Signup::Invite) => Some(self.invite_of(token, email).await?),
+            Some(_) => return Err(self.signup_closed()),
+            None => None,
+        };
+        let first_only = self.settings.signup != Signup::Open && invite.is_none();
+        if first_only && !self.door().await?.first {
+            return Err(self.signup_closed());
+        }
+        Ok((invite, first_only))
+    }
+
+    /// Makes an account and begins its first session. The caller has asked whether it may be made.
+    pub(super) async fn account_make(&self, visitor: &Visitor, account: Account) -> Result<Opened, Fault> {
+        let Account { email, name, password_hash, pending, identity, invite, first_only } = account;
         let now = clock::now();
         let (organization, home) = match &invite {
             Some(invite) => (invite.organization, SignUpHome::Invited(invite.id)),
             None => own_home(&name, now),
         };
         let (token, user) = (Token::fresh()?, UserId::from_uuid(random::uuid()));
-        let session = new_session(visitor, &token, user, organization, now);
+        let proof = if identity.is_some() { SessionProof::Provider } else { SessionProof::Password };
+        let session = NewSession { proof, ..new_session(visitor, &token, user, organization, now) };
         let person = PersonRow {
             id: user,
             email: email.clone(),
             name,
             password_hash,
             is_operator: false,
-            email_verified_at: pending.map(|_| now),
+            email_verified_at: (pending.is_some() || identity.is_some()).then_some(now),
             disabled_at: None,
             created_at: now,
         };
+        let proven = person.email_verified_at.is_some();
         let sign_up = SignUp {
             person,
+            identity,
             home,
             session,
             pending,
@@ -145,7 +158,7 @@ impl Control {
         }
         tracing::info!(user.id = %user, organization.id = %organization, operator = made == SignedUp::First, "a person signed up");
         self.desk.nudge();
-        if made == SignedUp::First && self.mail_is_sent() {
+        if made == SignedUp::First && self.mail_is_sent() && !proven {
             self.email_letter(user, &email).await?;
         }
         self.opened(visitor, token).await

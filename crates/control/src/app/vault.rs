@@ -1,6 +1,6 @@
 //! Sealing and opening of stored secrets: the organization's data key under the instance's master key.
 
-use domain::{Code, Fault, ProviderKeyId, Secret};
+use domain::{Code, Fault, ProviderKeyId, Secret, UserId};
 use seal::{DataKey, KEY_BYTES, MasterKeys, NONCE_BYTES};
 use service::{clock, random};
 use store::{DataKeyRow, ProviderSecret, SealedProviderKeyRow};
@@ -10,6 +10,8 @@ use crate::app::{Control, ask};
 
 /// What a sealed provider key is bound to, beside its row and organization.
 const PROVIDER_KEYS: &str = "provider_key";
+/// What a person's secret is bound to, beside its row and person.
+pub(super) const PEOPLE: &str = "person";
 const FIRST_VERSION: u32 = 1;
 
 impl Control {
@@ -66,6 +68,19 @@ impl Control {
         }
         let row = stored.ok_or_else(|| Fault::internal("make a data key", "it is gone again"))?;
         self.data_key_opened(who, &row)
+    }
+
+    /// Seals a person's secret under a key of their own; answers that key, sealed for the store, and the secret. A person is
+    /// the tenant of what is theirs alone.
+    pub(super) fn person_seal(&self, person: UserId, secret: &Secret<String>) -> Result<Vec<u8>, Fault> {
+        let sealed = self.master_keys()?.seal(PEOPLE, &person.to_string(), nonce()?, secret);
+        sealed.map_err(|error| Fault::internal("seal a person's secret", error))
+    }
+
+    /// Opens what [`Control::person_seal`] sealed.
+    pub(super) fn person_open(&self, person: UserId, sealed: &[u8]) -> Result<Secret<String>, Fault> {
+        let opened = self.master_keys()?.open(PEOPLE, &person.to_string(), sealed);
+        opened.map_err(|error| Fault::internal("open a person's secret (is its master key among those of this process?)", error))
     }
 
     fn data_key_opened(&self, who: &Management, row: &DataKeyRow) -> Result<DataKey, Fault> {

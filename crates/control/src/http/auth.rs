@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use crate::app::Control;
 use crate::app::auth::{Opened, SessionView, Visitor};
 use crate::app::caller::LoggedIn;
+use crate::app::log_in::Entry;
 use crate::app::sessions::ends_at;
 use crate::app::sign_up::{SignUpDone, SignUpNew};
 use crate::http::caller::Leaving;
@@ -23,6 +24,8 @@ use crate::http::cookie;
 use crate::http::edge::Refused;
 use crate::http::input::{self, NoParams};
 use crate::http::output;
+use crate::http::second_factor::SecondFactorOwedOut;
+use crate::http::sign_in::SignInProviderOut;
 
 pub(super) type CookieHeader = [(HeaderName, HeaderValue); 1];
 
@@ -62,6 +65,8 @@ pub(super) struct AuthSettingsOut {
     mail: bool,
     /// False: passwords do not travel here, because others could listen to this address.
     log_in: bool,
+    /// Who else says who people are.
+    sign_in: Vec<SignInProviderOut>,
     /// Of this instance.
     #[schema(example = "0.1.0")]
     version: &'static str,
@@ -102,8 +107,9 @@ pub(super) struct LogInIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PasswordIn {
-    #[schema(value_type = String, format = Password, write_only)]
-    current_password: Secret<String>,
+    /// Left out by people who have none yet, within 10 minutes after a log-in.
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    current_password: Option<Secret<String>>,
     /// 8 to 256 characters.
     #[schema(value_type = String, format = Password, write_only)]
     new_password: Secret<String>,
@@ -170,6 +176,8 @@ pub(super) struct UserOut {
     is_operator: bool,
     /// Somebody proved to get the address's mail.
     email_verified: bool,
+    /// False: they come in through a sign-in provider only, and may set a password within 10 minutes after a log-in.
+    has_password: bool,
     /// Until then some things are refused, such as inviting people. False where no mail server brings letters.
     must_verify_email: bool,
 }
@@ -223,6 +231,7 @@ impl AuthSessionOut {
                 name: caller.name().to_owned(),
                 is_operator: caller.is_operator(),
                 email_verified: caller.email_verified(),
+                has_password: caller.has_password(),
                 must_verify_email: mail_is_sent && !caller.email_verified(),
             },
             organization_id: caller.organization().to_string(),
@@ -245,6 +254,7 @@ pub(super) async fn auth_settings(State(control): State<Arc<Control>>, _: NoPara
         first: door.first,
         mail: control.mail_is_sent(),
         log_in: door.log_in,
+        sign_in: control.sign_in_providers().iter().map(SignInProviderOut::from).collect(),
         version: env!("CARGO_PKG_VERSION"),
     }))
 }
@@ -278,17 +288,23 @@ pub(super) async fn sign_up(
 
 /// Log in
 ///
-/// Open to everybody. The answer sets the session's cookie; each log-in begins a session of its own. Too many wrong
+/// Open to everybody. The answer sets the session's cookie; each log-in begins a session of its own. Whoever has a second factor
+/// gets no cookie yet, but a token for `POST /api/v1/auth/log-in/second`. Too many wrong
 /// passwords for one account from one address are refused with 429 for some seconds.
 #[utoipa::path(post, path = "/api/v1/auth/log-in", tag = "Log-in", request_body = LogInIn,
-    responses((status = 200, description = "Logged in.", body = AuthSessionOut)))]
+    responses(
+        (status = 200, description = "Logged in.", body = AuthSessionOut),
+        (status = 202, description = "The password is right, and the person's second factor is owed.", body = SecondFactorOwedOut)))]
 pub(super) async fn log_in(
     visitor: Visitor,
     State(control): State<Arc<Control>>,
     _: NoParams,
     input::Json(body): input::Json<LogInIn>,
-) -> Result<(CookieHeader, Json<AuthSessionOut>), Refused> {
-    Ok(entered(&control, control.log_in(&visitor, &body.email, &body.password, body.invite.as_ref()).await?).await?)
+) -> Result<Response, Refused> {
+    match control.log_in(&visitor, &body.email, &body.password, body.invite.as_ref()).await? {
+        Entry::In(opened) => Ok(entered(&control, *opened).await?.into_response()),
+        Entry::Owed(owed) => Ok((StatusCode::ACCEPTED, Json(SecondFactorOwedOut::of(&owed))).into_response()),
+    }
 }
 
 /// Log out
@@ -325,7 +341,7 @@ pub(super) async fn password_change(
     _: NoParams,
     input::Json(body): input::Json<PasswordIn>,
 ) -> Result<StatusCode, Refused> {
-    control.password_change(&who, &body.current_password, &body.new_password).await?;
+    control.password_change(&who, body.current_password.as_ref(), &body.new_password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -233,7 +233,7 @@ pub(super) struct BudgetsQuery {
     cursor: Option<String>,
 }
 
-/// A budget to make. Those of `sub_account` and `ephemeral` come with what they are about and cannot be made here.
+/// A budget to make. Those of `ephemeral` come with what they are about and cannot be made here.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BudgetIn {
@@ -242,7 +242,7 @@ pub(super) struct BudgetIn {
     name: String,
     #[schema(inline)]
     scope: BudgetScopeInOut,
-    /// Id of the project, API key or member; the tag; id of the model or provider. Left out for the organization.
+    /// Id of the project, sub-account, API key or member; the tag; id of the model or provider. Left out for the organization.
     #[schema(example = "proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
     scope_value: Option<String>,
     /// How much fits one window, in nano-USD (10⁻⁹ USD). 0 refuses every call.

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method};
-use domain::{Code, Fault, OrganizationId};
+use domain::{Code, Fault, OrganizationId, Secret};
 
 use crate::app::Control;
 use crate::app::ask::not_found;
@@ -91,6 +91,26 @@ impl FromRequestParts<Arc<Control>> for Visitor {
 fn visitor(parts: &Parts) -> Visitor {
     let agent = text(&parts.headers, &USER_AGENT).unwrap_or_default().to_owned();
     Visitor { address: parts.extensions.get::<Peer>().map(|peer| peer.0), agent }
+}
+
+/// A browser on its way to a sign-in provider or back: where it is, and what it kept.
+pub(super) struct Doorway {
+    /// As the browser spells it.
+    pub(super) origin: String,
+    /// Its cookie.
+    pub(super) kept: Option<Secret<String>>,
+}
+
+impl FromRequestParts<Arc<Control>> for Doorway {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Refused> {
+        // A page of ours asks, so there is an origin, and it is the host's.
+        at_our_door(parts, control, true)?;
+        let origin = text(&parts.headers, &ORIGIN).unwrap_or_default().to_owned();
+        let kept = cookie::sign_in(&parts.headers, control.front()).map(|text| Secret::new(text.to_owned()));
+        Ok(Self { origin, kept })
+    }
 }
 
 /// The token of a browser that wants to leave; open or not.

@@ -1,4 +1,4 @@
-//! The session's cookie. Over TLS it is a `__Host-` cookie, which no other host and no plain connection can set; on a
+//! The cookies: the session's, and that of a browser which is away at a sign-in provider. Over TLS it is a `__Host-` cookie, which no other host and no plain connection can set; on a
 //! loopback listener without TLS browsers allow no such cookie, so there it has a plain name.
 
 use axum::http::header::COOKIE;
@@ -7,36 +7,61 @@ use domain::{Fault, Secret};
 
 use crate::app::front::Front;
 use crate::app::sessions::LIFE_SECONDS;
+use crate::app::sign_in;
 
 const SECURE_NAME: &str = "__Host-llmg_session";
 const PLAIN_NAME: &str = "llmg_session";
 /// Limit: bytes of a token that is looked at.
 const TOKEN_BYTES_MAX: usize = 128;
+const SIGN_IN_SECURE_NAME: &str = "__Host-llmg_sign_in";
+const SIGN_IN_PLAIN_NAME: &str = "llmg_sign_in";
 
 const fn name(front: &Front) -> &'static str {
     if front.is_secure() { SECURE_NAME } else { PLAIN_NAME }
 }
 
+const fn sign_in_name(front: &Front) -> &'static str {
+    if front.is_secure() { SIGN_IN_SECURE_NAME } else { SIGN_IN_PLAIN_NAME }
+}
+
 /// The token in a request, if there is one.
 pub(super) fn token<'a>(headers: &'a HeaderMap, front: &Front) -> Option<&'a str> {
+    named(headers, name(front)).filter(|token| !token.is_empty() && token.len() <= TOKEN_BYTES_MAX)
+}
+
+/// What a browser kept while it was away at a sign-in provider.
+pub(super) fn sign_in<'a>(headers: &'a HeaderMap, front: &Front) -> Option<&'a str> {
+    named(headers, sign_in_name(front))
+}
+
+fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
-    let mut ours = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(key, _)| *key == name(front));
-    ours.next().map(|(_, token)| token).filter(|token| !token.is_empty() && token.len() <= TOKEN_BYTES_MAX)
+    pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// `Set-Cookie` for a session that began.
 pub(super) fn set(front: &Front, token: &Secret<String>) -> Result<HeaderValue, Fault> {
-    value(front, token.expose(), LIFE_SECONDS)
+    value(front, name(front), token.expose(), LIFE_SECONDS)
 }
 
 /// `Set-Cookie` for a session that ended.
 pub(super) fn clear(front: &Front) -> Result<HeaderValue, Fault> {
-    value(front, "", 0)
+    value(front, name(front), "", 0)
 }
 
-fn value(front: &Front, token: &str, age_seconds: i64) -> Result<HeaderValue, Fault> {
+/// `Set-Cookie` for a browser that leaves for a sign-in provider.
+pub(super) fn sign_in_set(front: &Front, kept: &Secret<String>) -> Result<HeaderValue, Fault> {
+    value(front, sign_in_name(front), kept.expose(), sign_in::LIFE_SECONDS)
+}
+
+/// `Set-Cookie` for one that is back.
+pub(super) fn sign_in_clear(front: &Front) -> Result<HeaderValue, Fault> {
+    value(front, sign_in_name(front), "", 0)
+}
+
+fn value(front: &Front, name: &str, token: &str, age_seconds: i64) -> Result<HeaderValue, Fault> {
     let secure = if front.is_secure() { "; Secure" } else { "" };
-    let text = format!("{}={token}; Path=/; Max-Age={age_seconds}; HttpOnly; SameSite=Lax{secure}", name(front));
+    let text = format!("{name}={token}; Path=/; Max-Age={age_seconds}; HttpOnly; SameSite=Lax{secure}");
     let mut value = HeaderValue::try_from(text).map_err(|error| Fault::internal("write a cookie", error))?;
     value.set_sensitive(true);
     Ok(value)

@@ -22,6 +22,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::app::Control;
 use crate::app::caller::{Admin, Payer};
 use crate::app::page::Listed;
+use crate::app::sub_accounts::SubAccountSearch;
 use crate::http::audit::AuditEventOut;
 use crate::http::billing::TransferOut;
 use crate::http::budgets::BudgetOut;
@@ -37,6 +38,7 @@ use crate::http::page::{self, Place};
 use crate::http::projects::ProjectOut;
 use crate::http::provider_keys::ProviderKeyOut;
 use crate::http::streamed::{self, Piece};
+use crate::http::sub_accounts::SubAccountOut;
 
 /// Rows that one file of the archive holds at most: what is in memory at a time.
 const FILE_ROWS: u32 = 200;
@@ -51,6 +53,7 @@ enum Table {
     Projects,
     Members,
     Invites,
+    SubAccounts,
     ApiKeys,
     ManagementKeys,
     ProviderKeys,
@@ -61,11 +64,12 @@ enum Table {
 }
 
 impl Table {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Organization,
         Self::Projects,
         Self::Members,
         Self::Invites,
+        Self::SubAccounts,
         Self::ApiKeys,
         Self::ManagementKeys,
         Self::ProviderKeys,
@@ -81,6 +85,7 @@ impl Table {
             Self::Projects => "projects",
             Self::Members => "members",
             Self::Invites => "invites",
+            Self::SubAccounts => "sub-accounts",
             Self::ApiKeys => "api-keys",
             Self::ManagementKeys => "management-keys",
             Self::ProviderKeys => "provider-keys",
@@ -124,7 +129,7 @@ impl ToSchema for Archive {}
 ///
 /// For owners and admins. A gzipped tar archive that is made while it is sent: for each table files of JSON Lines
 /// (`calls/00001.jsonl` …) with the objects that the other routes of this API answer with: the organization, projects, members,
-/// invitations, keys and provider keys without their secrets, budgets, the movements of credits, the audit log, and every call. Calls
+/// invitations, sub-accounts, keys and provider keys without their secrets, budgets, the movements of credits, the audit log, and every call. Calls
 /// come newest first. An archive that cannot be finished breaks the connection off. That somebody asked is in the audit log.
 #[utoipa::path(get, path = "/api/v1/export", tag = "Organizations",
     responses((status = 200, description = "The archive.", body = inline(Archive), content_type = "application/octet-stream")))]
@@ -195,6 +200,10 @@ async fn rows(control: &Control, who: &Admin, table: Table, cursor: Option<&str>
         Table::Projects => part(control.project_list(me, at(cursor)?).await?, |row| Ok(ProjectOut::from(row))),
         Table::Members => part(control.member_list(me, at(cursor)?).await?, |row| Ok(MemberOut::from(row))),
         Table::Invites => part(control.invite_list(who, at(cursor)?).await?, |row| Ok(InviteOut::from(row))),
+        Table::SubAccounts => {
+            let all = SubAccountSearch::default();
+            part(control.sub_account_list(me, &all, at(cursor)?).await?, |row| Ok(SubAccountOut::from(row)))
+        }
         Table::ApiKeys => part(control.key_list(me, None, at(cursor)?).await?, |row| Ok(ApiKeyOut::from(row))),
         Table::ManagementKeys => part(control.management_key_list(who, at(cursor)?).await?, |row| Ok(ManagementKeyOut::from(row))),
         Table::ProviderKeys => part(control.provider_key_list(me, at(cursor)?).await?, |row| Ok(ProviderKeyOut::from(row))),

@@ -11,9 +11,10 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use domain::ids::InviteId;
+use domain::ids::{IdentityId, InviteId};
 use domain::{
-    ApiKeyId, BudgetId, Code, Fault, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros, UserId,
+    ApiKeyId, BudgetId, Code, Fault, ManagementKeyId, OrganizationId, ProjectId, ProviderKeyId, RequestId, SessionId, SubAccountId,
+    UnixMicros, UserId,
 };
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
@@ -226,6 +227,16 @@ impl Named for InviteId {
 
 impl Named for ManagementKeyId {
     const WHAT: &'static str = "management key";
+    const BEGINS: &'static str = Self::PREFIX;
+}
+
+impl Named for SubAccountId {
+    const WHAT: &'static str = "sub-account";
+    const BEGINS: &'static str = Self::PREFIX;
+}
+
+impl Named for IdentityId {
+    const WHAT: &'static str = "identity";
     const BEGINS: &'static str = Self::PREFIX;
 }
 

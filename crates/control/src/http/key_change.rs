@@ -48,6 +48,8 @@ pub(super) struct ApiKeyChangeIn {
     #[serde(default, deserialize_with = "input::given")]
     #[schema(value_type = Option<KeyRulesBody>)]
     rules: Option<Option<input::Object<KeyRulesBody>>>,
+    /// Whether a call may name a sub-account of the project in the header `x-llmg-sub-account`; not for a sub-account's own key.
+    acts_for_sub_accounts: Option<bool>,
 }
 
 /// How a key is replaced.
@@ -106,6 +108,6 @@ fn change(body: ApiKeyChangeIn) -> Result<ApiKeyUpdate, Fault> {
         concurrency: body.concurrency,
         allowed_models: body.allowed_models,
         rules: body.rules.map(|rules| rules.map(|rules| rules.0.into()).unwrap_or_default()),
-        acts_for_sub_accounts: None,
+        acts_for_sub_accounts: body.acts_for_sub_accounts,
     })
 }

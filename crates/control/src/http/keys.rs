@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::{ApiKeyId, Fault, ProjectId, Secret};
+use domain::{ApiKeyId, Fault, ProjectId, Secret, SubAccountId};
 use serde::{Deserialize, Serialize};
 use store::{ApiKeyRow, KeyStatus};
 use utoipa::{IntoParams, ToSchema};
@@ -37,6 +37,11 @@ pub(super) struct ApiKeyOut {
     id: String,
     #[schema(example = "proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
     project_id: String,
+    /// Whose calls it makes; null: the project's own.
+    #[schema(example = "sub_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
+    sub_account_id: Option<String>,
+    /// Whether a call may name a sub-account of the project in the header `x-llmg-sub-account`.
+    acts_for_sub_accounts: bool,
     #[schema(example = "production")]
     name: String,
     /// The key's beginning.
@@ -80,6 +85,8 @@ impl From<ApiKeyRow> for ApiKeyOut {
         Self {
             id: row.id.to_string(),
             project_id: row.project.to_string(),
+            sub_account_id: row.sub_account.map(|sub_account| sub_account.to_string()),
+            acts_for_sub_accounts: row.acts_for_sub_accounts,
             name: row.name,
             prefix: row.prefix,
             last4: row.last4,
@@ -106,6 +113,9 @@ pub(super) struct KeysQuery {
     /// Keys of this project only.
     #[param(example = "proj_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
     project_id: Option<String>,
+    /// Keys of this sub-account only.
+    #[param(example = "sub_0190a6d4c1e47c0f8d5a6f1b2c3d4e5f")]
+    sub_account_id: Option<String>,
     /// Keys on a page, 1 to 200. Default: 50.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
@@ -156,6 +166,8 @@ pub(super) struct ApiKeyIn {
     /// What else its calls are held to; without it, nothing.
     #[schema(value_type = Option<KeyRulesBody>)]
     rules: Option<input::Object<KeyRulesBody>>,
+    /// Whether a call may name a sub-account of the project in the header `x-llmg-sub-account`. Default: false.
+    acts_for_sub_accounts: Option<bool>,
 }
 
 /// A key that was made or imported.
@@ -185,7 +197,12 @@ pub(super) async fn key_list(
     Params(query): Params<KeysQuery>,
 ) -> Result<Json<ApiKeysOut>, Refused> {
     let project = input::id::<ProjectId>("project_id", query.project_id.as_deref())?;
-    let list = control.key_list(&who, project, page::page(query.limit, query.cursor.as_deref())?).await?;
+    let sub_account = input::id::<SubAccountId>("sub_account_id", query.sub_account_id.as_deref())?;
+    let page = page::page(query.limit, query.cursor.as_deref())?;
+    let list = match sub_account {
+        Some(sub_account) => control.key_list_of_sub_account(&who, sub_account, project, page).await?,
+        None => control.key_list(&who, project, page).await?,
+    };
     let (has_more, next_cursor) = page::next(list.next);
     Ok(Json(ApiKeysOut { data: list.rows.into_iter().map(ApiKeyOut::from).collect(), has_more, next_cursor }))
 }
@@ -233,5 +250,6 @@ fn key_new(body: ApiKeyIn) -> Result<ApiKeyNew, Fault> {
         concurrency: body.concurrency,
         allowed_models: body.allowed_models,
         rules: body.rules.map(|rules| rules.0.into()).unwrap_or_default(),
+        acts_for_sub_accounts: body.acts_for_sub_accounts.unwrap_or_default(),
     })
 }

@@ -34,8 +34,11 @@ mod people;
 mod projects;
 mod provider_keys;
 mod provider_settings;
+mod second_factor;
 mod sessions;
+mod sign_in;
 mod streamed;
+mod sub_accounts;
 mod usage;
 mod usage_csv;
 
@@ -76,15 +79,27 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(auth::sign_up))
         .routes(routes!(account::sign_up_confirm))
         .routes(routes!(auth::log_in))
+        .routes(routes!(second_factor::log_in_second))
         .routes(routes!(auth::log_out))
         .routes(routes!(auth::session_get, organizations::session_switch))
         .routes(routes!(auth::password_change))
+        .routes(routes!(second_factor::second_factor_get))
+        .routes(routes!(second_factor::totp_set_up))
+        .routes(routes!(second_factor::totp_confirm))
+        .routes(routes!(second_factor::recovery_codes_renew))
+        .routes(routes!(second_factor::totp_remove))
         .routes(routes!(account::password_forgot))
         .routes(routes!(account::password_reset))
         .routes(routes!(account::email_verify))
         .routes(routes!(account::email_resend))
         .routes(routes!(sessions::session_list, sessions::sessions_revoke))
         .routes(routes!(sessions::session_revoke))
+        .routes(routes!(sign_in::sign_in_begin))
+        .routes(routes!(sign_in::sign_in_finish))
+        .routes(routes!(sign_in::identity_list))
+        .routes(routes!(sign_in::identity_begin))
+        .routes(routes!(sign_in::identity_finish))
+        .routes(routes!(sign_in::identity_unlink))
         .routes(routes!(usage::usage_get))
         .routes(routes!(usage::usage_csv))
         .routes(routes!(calls::call_list))
@@ -101,6 +116,12 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(provider_keys::provider_key_test))
         .routes(routes!(budgets::budget_list, budgets::budget_create))
         .routes(routes!(budgets::budget_get, budgets::budget_update, budgets::budget_delete))
+        .routes(routes!(sub_accounts::sub_account_list, sub_accounts::sub_account_create))
+        .routes(routes!(sub_accounts::sub_account_get, sub_accounts::sub_account_update))
+        .routes(routes!(sub_accounts::sub_account_suspend))
+        .routes(routes!(sub_accounts::sub_account_resume))
+        .routes(routes!(sub_accounts::sub_account_close))
+        .routes(routes!(sub_accounts::sub_account_keys_create))
         .routes(routes!(projects::project_list))
         .routes(routes!(projects::project_get, projects::project_update))
         .routes(routes!(organizations::organization_list, organizations::organization_create))
@@ -121,6 +142,7 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(operator::outbox_list))
         .routes(routes!(people::people_list))
         .routes(routes!(people::people_update))
+        .routes(routes!(second_factor::second_factor_remove))
         .routes(routes!(audit::audit_list))
         .routes(routes!(audit::audit_export))
         .routes(routes!(export::export))

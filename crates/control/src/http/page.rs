@@ -6,7 +6,7 @@ use analytics::CallCursor;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::ids::{InviteId, MailId};
-use domain::{ApiKeyId, BudgetId, Fault, ManagementKeyId, OrganizationId, ProjectId, SessionId, UnixMicros, UserId};
+use domain::{ApiKeyId, BudgetId, Fault, ManagementKeyId, OrganizationId, ProjectId, SessionId, SubAccountId, UnixMicros, UserId};
 use serde::Deserialize;
 use store::{Moment, Page, ProviderKeyPlace};
 use utoipa::IntoParams;
@@ -80,7 +80,7 @@ macro_rules! spelled {
     )*};
 }
 
-spelled! { ApiKeyId BudgetId InviteId MailId ManagementKeyId OrganizationId ProjectId SessionId UserId CallCursor }
+spelled! { ApiKeyId BudgetId InviteId MailId ManagementKeyId OrganizationId ProjectId SessionId SubAccountId UserId CallCursor }
 
 /// A number of the audit log.
 impl Place for i64 {

@@ -36,6 +36,8 @@ pub(super) struct PersonOut {
     disabled_at: Option<String>,
     /// Somebody proved to get the address's mail.
     email_verified: bool,
+    /// Their log-in asks for a second factor.
+    second_factor: bool,
     /// How many organizations they belong to.
     organizations: u64,
     /// When one of their sessions was last used, about; null: none is open.
@@ -53,6 +55,7 @@ impl From<PeopleRow> for PersonOut {
             is_operator: row.is_operator,
             disabled: row.disabled_at.is_some(),
             disabled_at: row.disabled_at.map(output::time),
+            second_factor: row.second_factor_at.is_some(),
             email_verified: row.email_verified_at.is_some(),
             organizations: row.organizations,
             last_used_at: row.last_used_at.map(output::time),

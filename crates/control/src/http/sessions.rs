@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::SessionId;
 use serde::Serialize;
-use store::SessionRow;
+use store::{SecondFactor, SessionProof, SessionRow};
 use utoipa::ToSchema;
 
 use crate::app::Control;
@@ -17,6 +17,44 @@ use crate::http::edge::Refused;
 use crate::http::input::{Id, NoParams, Params};
 use crate::http::output;
 use crate::http::page::{self, PageQuery};
+
+/// What proves a person.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SessionProofOut {
+    /// The password.
+    Password,
+    /// A sign-in provider.
+    Provider,
+}
+
+impl From<SessionProof> for SessionProofOut {
+    fn from(proof: SessionProof) -> Self {
+        match proof {
+            SessionProof::Password => Self::Password,
+            SessionProof::Provider => Self::Provider,
+        }
+    }
+}
+
+/// What proves them beside that.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SecondFactorWordOut {
+    /// A code of an authenticator app.
+    Totp,
+    /// A recovery code.
+    RecoveryCode,
+}
+
+impl From<SecondFactor> for SecondFactorWordOut {
+    fn from(factor: SecondFactor) -> Self {
+        match factor {
+            SecondFactor::Totp => Self::Totp,
+            SecondFactor::RecoveryCode => Self::RecoveryCode,
+        }
+    }
+}
 
 /// A browser that is logged in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,6 +68,11 @@ pub(super) struct SessionOut {
     address: Option<String>,
     /// What the browser calls itself.
     user_agent: Option<String>,
+    #[schema(inline)]
+    proof: SessionProofOut,
+    /// What proved them beside that; null: nothing was asked for.
+    #[schema(inline)]
+    second_factor: Option<SecondFactorWordOut>,
     #[schema(example = "2026-11-20T12:34:56.789012Z")]
     created_at: String,
     /// About.
@@ -46,6 +89,8 @@ impl SessionOut {
             id: row.id.to_string(),
             current: row.id == current,
             address: output::some(&row.address),
+            proof: row.proof.into(),
+            second_factor: row.second_factor.map(Into::into),
             user_agent: output::some(&row.user_agent),
             created_at: output::time(row.created_at),
             last_used_at: output::time(row.last_used_at),

@@ -19,7 +19,7 @@ async fn whoever_signs_up_first_runs_the_instance() {
     let world = World::deserted(|_| {}).await;
     let (mut ada, mut bob) = (Browser::default(), Browser::default());
     let door = ada.get(&world, "/api/v1/auth/settings").await.ok(200);
-    assert_eq!(door, json!({"signup": "open", "first": true, "mail": false, "log_in": true, "version": "0.1.0"}));
+    assert_eq!(door, json!({"signup": "open", "first": true, "mail": false, "log_in": true, "sign_in": [], "version": "0.1.0"}));
 
     let reply = ada.post(&world, "/api/v1/auth/sign-up", json!({"email": "Ada@Example.com", "password": PASSWORD, "name": "Ada"})).await;
     let cookie = reply.headers[SET_COOKIE].to_str().unwrap().to_owned();

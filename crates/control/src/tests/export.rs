@@ -48,6 +48,7 @@ async fn an_export_holds_everything_and_no_secret() {
     secrets.push(world.letter("carl@example.com").await.secret.unwrap());
     let budget = json!({"name": "b", "scope": "organization", "window": "month", "amount_usd": "5"});
     world.post("/api/v1/budgets", budget).await.ok(201);
+    world.post("/api/v1/sub-accounts", json!({"external_id": "c"})).await.ok(201);
 
     let reply = world.get(EXPORT).await;
     assert_eq!((reply.status.as_u16(), &reply.headers["content-type"]), (200, &"application/octet-stream".parse().unwrap()));
@@ -55,7 +56,7 @@ async fn an_export_holds_everything_and_no_secret() {
     let rows: Vec<(&str, usize)> = tables.iter().map(|(name, rows)| (name.as_str(), rows.len())).collect();
     let wanted = [
         ("api-keys", 251),
-        ("audit", 255),
+        ("audit", 256),
         ("budgets", 1),
         ("calls", 1_234),
         ("invites", 1),
@@ -64,6 +65,7 @@ async fn an_export_holds_everything_and_no_secret() {
         ("organization", 1),
         ("projects", 1),
         ("provider-keys", 1),
+        ("sub-accounts", 1),
         ("transfers", 1),
     ];
     assert_eq!(rows, wanted);

@@ -9,7 +9,7 @@ use store::Role;
 use crate::tests::world::{DAY, Tenant, World, call};
 
 /// Lists of something that is a handful by nature, or of a group of sums; they have another bound.
-const WHOLE: &[&str] = &["/api/v1/usage"];
+const WHOLE: &[&str] = &["/api/v1/usage", "/api/v1/auth/identities"];
 
 fn document() -> Value {
     serde_json::to_value(crate::http::document()).unwrap()
@@ -69,6 +69,7 @@ async fn full() -> (World, Tenant) {
             post("/api/v1/api-keys", json!({"name": tag})).await;
             let budget = json!({"name": tag, "scope": "tag", "scope_value": tag, "window": "day", "amount_usd": "1"});
             post("/api/v1/budgets", budget).await;
+            post("/api/v1/sub-accounts", json!({"external_id": tag})).await;
             post("/api/v1/management-keys", json!({"name": tag})).await;
             post("/api/v1/invites", json!({"email": format!("a{tag}@example.com"), "role": "viewer"})).await;
             post("/api/v1/provider-keys", json!({"provider": "openai", "name": tag, "key": format!("sk-0123456789abcdef-{tag}")})).await;

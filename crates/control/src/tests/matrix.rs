@@ -49,6 +49,8 @@ enum Thing {
     Project,
     ProviderKey,
     Session,
+    SubAccount,
+    Identity,
     /// No id: the organization is chosen by header.
     Nothing,
 }
@@ -62,9 +64,15 @@ const LINES: &[Line] = &[
     ("POST", "/api/v1/auth/sign-up", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
     ("POST", "/api/v1/auth/sign-up/confirm", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
     ("POST", "/api/v1/auth/log-in", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/log-in/second", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
     ("POST", "/api/v1/auth/log-out", Needs::Nobody, Thing::Nothing, None, 204),
     ("GET", "/api/v1/auth/session", Needs::Person, Thing::Nothing, None, 200),
     ("POST", "/api/v1/auth/password", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("GET", "/api/v1/auth/second-factor", Needs::Person, Thing::Nothing, None, 200),
+    ("POST", "/api/v1/auth/second-factor/totp", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/second-factor/totp/confirm", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/second-factor/recovery-codes", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/second-factor/remove", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
     ("POST", "/api/v1/auth/password/forgot", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
     ("POST", "/api/v1/auth/password/reset", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
     ("POST", "/api/v1/auth/email/verify", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
@@ -72,6 +80,12 @@ const LINES: &[Line] = &[
     ("GET", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
     ("DELETE", "/api/v1/auth/sessions", Needs::Person, Thing::Nothing, None, 200),
     ("DELETE", "/api/v1/auth/sessions/{id}", Needs::Person, Thing::Session, None, 204),
+    ("POST", "/api/v1/auth/sign-in/begin", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/sign-in/finish", Needs::Nobody, Thing::Nothing, Some(|_| json!({})), 400),
+    ("GET", "/api/v1/auth/identities", Needs::Person, Thing::Nothing, None, 200),
+    ("POST", "/api/v1/auth/identities/begin", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("POST", "/api/v1/auth/identities/finish", Needs::Person, Thing::Nothing, Some(|_| json!({})), 400),
+    ("DELETE", "/api/v1/auth/identities/{id}", Needs::Person, Thing::Identity, None, 204),
     ("GET", "/api/v1/usage", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/usage.csv", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/calls", Needs::Member, Thing::Nothing, None, 200),
@@ -98,6 +112,14 @@ const LINES: &[Line] = &[
     ("GET", "/api/v1/budgets/{id}", Needs::Member, Thing::Budget, None, 200),
     ("PATCH", "/api/v1/budgets/{id}", Needs::Payer, Thing::Budget, Some(|_| json!({"amount_nano_usd": 5})), 200),
     ("DELETE", "/api/v1/budgets/{id}", Needs::Payer, Thing::Budget, None, 204),
+    ("GET", "/api/v1/sub-accounts", Needs::Member, Thing::Nothing, None, 200),
+    ("POST", "/api/v1/sub-accounts", Needs::Developer, Thing::Nothing, Some(|n| json!({"external_id": format!("made {n}")})), 201),
+    ("GET", "/api/v1/sub-accounts/{id}", Needs::Member, Thing::SubAccount, None, 200),
+    ("PATCH", "/api/v1/sub-accounts/{id}", Needs::Developer, Thing::SubAccount, Some(|_| json!({"rpm": 5})), 200),
+    ("POST", "/api/v1/sub-accounts/{id}/suspend", Needs::Developer, Thing::SubAccount, None, 200),
+    ("POST", "/api/v1/sub-accounts/{id}/resume", Needs::Developer, Thing::SubAccount, None, 200),
+    ("POST", "/api/v1/sub-accounts/{id}/close", Needs::Developer, Thing::SubAccount, None, 200),
+    ("POST", "/api/v1/sub-accounts/{id}/keys", Needs::Developer, Thing::SubAccount, Some(|_| json!({"name": "k", "count": 2})), 201),
     ("GET", "/api/v1/provider-keys", Needs::Member, Thing::Nothing, None, 200),
     (
         "POST",
@@ -149,6 +171,7 @@ const LINES: &[Line] = &[
     ("GET", "/api/v1/operator/outbox", Needs::Operator, Thing::Nothing, None, 200),
     ("GET", "/api/v1/operator/people", Needs::Operator, Thing::Nothing, None, 200),
     ("PATCH", "/api/v1/operator/people/{id}", Needs::Operator, Thing::Person, Some(|_| json!({"disabled": true})), 200),
+    ("DELETE", "/api/v1/operator/people/{id}/second-factor", Needs::Operator, Thing::Person, None, 200),
     ("GET", "/api/v1/audit", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/audit/export", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/export", Needs::Admin, Thing::Nothing, None, 200),
@@ -158,7 +181,7 @@ const LINES: &[Line] = &[
 ];
 
 /// What the areas are about whose routes somebody may use who is limited to projects.
-const BY_PROJECT: &[&str] = &["usage", "calls", "api-keys", "projects", "organization", "members"];
+const BY_PROJECT: &[&str] = &["usage", "calls", "api-keys", "sub-accounts", "projects", "organization", "members"];
 
 /// The status of a cell, and for a refusal its code, and what its sentence must name.
 fn wanted(&(_, path, needs, thing, _, let_in): &Line, caller: Caller, whose: Whose) -> (u16, Option<&'static str>, &'static str) {

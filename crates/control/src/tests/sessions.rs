@@ -98,7 +98,7 @@ async fn a_person_keeps_at_most_fifty_sessions() {
     for n in 0..49 {
         world
             .sql(&format!(
-                "INSERT INTO session SELECT 'sess_{n:032x}', person_id, organization_id, CAST('hash{n}' AS BLOB), '', '', created_at_us, \
+                "INSERT INTO session (id, person_id, organization_id, hash, address, user_agent, created_at_us, last_used_at_us) SELECT 'sess_{n:032x}', person_id, organization_id, CAST('hash{n}' AS BLOB), '', '', created_at_us, \
                  last_used_at_us + 1 + {n} FROM session LIMIT 1"
             ))
             .await;

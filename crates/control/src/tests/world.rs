@@ -142,6 +142,7 @@ impl World {
             outbox: None,
             plain_providers: false,
             requests_per_minute: u32::MAX,
+            sign_in: Vec::new(),
             deletion_grace_days: 30,
         };
         change(&mut settings);

@@ -2,13 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::fault::UpstreamDetail;
-use domain::{Code, Fault, NanoUsd, Usage};
+use domain::{Code, Fault, Usage};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use llm::passthrough::StreamPass;
@@ -46,11 +45,10 @@ enum Relay {
     Translate(Box<Translation>),
 }
 
-/// The broker is being asked for more credit.
+/// The brokers are being asked for more credit and more room in budgets.
 struct Refill {
     answer: Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>,
-    more: NanoUsd,
-    /// Output tokens that the hold covers once it has `more`.
+    /// Output tokens that are covered then.
     covers: u64,
 }
 
@@ -307,7 +305,7 @@ impl StreamBody {
     /// More was received than the hold covers: it waits here until it does.
     fn is_uncovered(&self) -> bool {
         let most = self.open.candidate.as_ref().map_or(u64::MAX, |candidate| candidate.output_max);
-        !self.over && self.open.hold.is_some() && self.open.covered < most && self.written() > self.open.covered
+        !self.over && self.open.is_held() && self.open.covered < most && self.written() > self.open.covered
     }
 
     /// Keeps the hold ahead of the output: it is extended when less than half a step is left, so that the broker has
@@ -319,35 +317,26 @@ impl StreamBody {
             return;
         }
         let covers = ahead.saturating_add(STREAM_STEP_TOKENS).min(candidate.output_max);
-        let needed = candidate.hold_for(covers);
-        let Some(hold) = &mut self.open.hold else { return };
-        let more = needed - hold.amount();
-        if more.is_negative() || hold.extend_now(more) {
-            self.open.covered = covers;
-            return;
+        if self.open.is_held() && !self.open.cover(covers) {
+            self.ask(covers);
         }
-        self.ask(more, covers);
     }
 
-    /// Asks the broker for more credit.
-    fn ask(&mut self, more: NanoUsd, covers: u64) {
-        let Some((account, own)) = self.open.hold.as_ref().map(|hold| (Arc::clone(hold.account()), hold.amount())) else { return };
-        let gateway = Arc::clone(self.open.gateway());
-        let answer = Box::pin(async move { gateway.funds.refill(&account, more, Some(own)).await });
-        self.refill = Some(Refill { answer, more, covers });
+    fn ask(&mut self, covers: u64) {
+        self.refill = Some(Refill { answer: Box::pin(self.open.refill(covers)), covers });
     }
 
     fn poll_refill(&mut self, cx: &mut Context<'_>) {
         let Some(refill) = &mut self.refill else { return };
         let Poll::Ready(answered) = refill.answer.as_mut().poll(cx) else { return };
-        let (more, covers) = (refill.more, refill.covers);
+        let covers = refill.covers;
         self.refill = None;
         match answered {
             Err(fault) => self.dry = Some(fault),
-            Ok(()) if self.open.hold.as_mut().is_some_and(|hold| hold.extend_now(more)) => self.open.covered = covers,
+            Ok(()) if self.open.cover(covers) => {}
             // Others took what was leased: it is asked for again. Its first poll is the next turn of the loop.
             Ok(()) => {
-                self.ask(more, covers);
+                self.ask(covers);
                 cx.waker().wake_by_ref();
             }
         }
@@ -358,13 +347,9 @@ impl StreamBody {
     fn cover_or_fail(&mut self) {
         let Some(candidate) = &self.open.candidate else { return };
         let (written, most) = (self.written(), candidate.output_max);
-        let needed = candidate.hold_for(written.min(most));
-        if let Some(hold) = &mut self.open.hold {
-            let more = needed - hold.amount();
-            if more.is_negative() || hold.extend_now(more) {
-                self.open.covered = written;
-                return;
-            }
+        if self.open.cover(written.min(most)) {
+            self.open.covered = written;
+            return;
         }
         let fault = self.dry.take().unwrap_or_else(|| Fault::internal("extend a hold", "no answer of the broker"));
         (self.open.seen.text_bytes, self.open.seen.words) = self.released;

@@ -168,6 +168,7 @@ async fn create(control: &Control, args: CreateArgs) -> anyhow::Result<()> {
         concurrency: args.concurrency,
         allowed_models: (!args.models.is_empty()).then_some(args.models),
         rules: args.rules.into(),
+        acts_for_sub_accounts: false,
     };
     let made = control.key_create(&developer, new).await.map_err(refused)?;
     let mut shown = shown(&made.row);

@@ -97,6 +97,7 @@ pub async fn the_invited_sign_up_into_the_organization(db: Db) {
     funded(&db, 0).await;
     invite_create(&db, &scope(1), &invite(5, "new@example.com"), &author(NOW)).await.unwrap();
     let new = |n: u128, email: &str| SignUp {
+        identity: None,
         person: PersonRow {
             id: user(n),
             email: email.to_owned(),

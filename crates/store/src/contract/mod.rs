@@ -18,6 +18,7 @@ mod people;
 mod posting;
 mod provider_keys;
 mod random;
+mod second_factors;
 mod sub_accounts;
 mod world;
 
@@ -78,6 +79,10 @@ contract! {
         old_and_surplus_sessions_make_room
         another_password_ends_the_other_sessions
         other_sessions_end_together;
+    second_factors:
+        a_code_counts_once_however_often_it_comes
+        a_second_factor_begins_with_its_first_code_and_ends_with_it
+        log_ins_wait_for_a_while;
     idempotency:
         an_answer_is_kept_for_its_caller_and_for_a_while;
     invites:

@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use crate::contract::world::{NOW, author, organization, project, proven, scope, transfer, user};
 use crate::{
-    Db, NewSession, OrganizationRow, OrganizationStatus, Page, PersonRow, ProjectMode, ProjectRow, Role, SessionEnd, SessionsKept, SignUp,
-    SignUpHome, SignedUp, StoreError, balance, member_get, memberships_of, people_count, person_get, person_password_set, project_list,
-    session_caller_by_hash, session_create, session_list, session_revoke, session_used, sessions_revoke, sign_up,
+    Db, NewSession, OrganizationRow, OrganizationStatus, Page, PersonRow, ProjectMode, ProjectRow, Role, SessionEnd, SessionProof,
+    SessionsKept, SignUp, SignUpHome, SignedUp, StoreError, balance, member_get, memberships_of, people_count, person_get,
+    person_password_set, project_list, session_caller_by_hash, session_create, session_list, session_revoke, session_used, sessions_revoke,
+    sign_up,
 };
 
 const ALL: SessionsKept = SessionsKept { created_after: UnixMicros(0), used_after: UnixMicros(0), count: 50 };
@@ -19,6 +20,7 @@ fn session(n: u128) -> SessionId {
 
 pub fn new_sign_up(n: u128) -> SignUp {
     SignUp {
+        identity: None,
         person: PersonRow {
             id: user(n),
             email: format!("Person{n}@example.com"),
@@ -65,6 +67,8 @@ pub fn new_session(person: u128, n: u8) -> NewSession {
         hash: [n; 32],
         address: "192.0.2.1".to_owned(),
         user_agent: "test".to_owned(),
+        proof: SessionProof::Password,
+        second_factor: None,
         now: NOW.plus_seconds(i64::from(n)),
     }
 }

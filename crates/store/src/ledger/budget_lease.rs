@@ -2,6 +2,7 @@
 //! with the id that the gateway made.
 
 use domain::{BudgetId, Epoch, GatewayId, LeaseId, NanoUsd, OrgScope, OrganizationId, UnixMicros, Window};
+use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use uuid::Uuid;
 
@@ -17,7 +18,8 @@ use crate::words::LeaseState;
 const SHARE: i64 = 4;
 
 /// A gateway asks for room in a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BudgetAsk {
     /// Of which budget.
     pub budget: BudgetId,
@@ -40,7 +42,8 @@ pub struct BudgetAsk {
 }
 
 /// What an ask for room got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BudgetGranted {
     /// What this ask got; zero when less than `least` was there. The same ask later gets the same answer, except that one
     /// that got nothing left no trace and may get something.

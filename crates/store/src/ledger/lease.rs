@@ -1,6 +1,7 @@
 //! The lease broker's acts. Each is safe to repeat with the id that the gateway made: a lost reply is simply asked again.
 
 use domain::{Epoch, GatewayId, LeaseId, NanoUsd, OrgScope, OrganizationId, UnixMicros};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::audit::Trail;
@@ -56,7 +57,8 @@ pub struct LeaseGranted {
 
 /// A gateway gives back what it will not use: granted − settled by its own count, so that events on their way stay
 /// covered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LeaseReturn {
     /// The lease.
     pub lease: LeaseId,

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use domain::ids::{InviteId, MailId};
+use domain::ids::{IdentityId, InviteId, MailId};
 use domain::key::{self, KeyKind};
 use domain::{
-    ApiKeyId, BudgetId, ManagementKeyId, NanoUsd, OrganizationId, Period, ProjectId, ProviderKeyId, RequestId, SessionId, UnixMicros,
-    UserId,
+    ApiKeyId, BudgetId, ManagementKeyId, NanoUsd, OrganizationId, Period, ProjectId, ProviderKeyId, RequestId, SessionId, SubAccountId,
+    UnixMicros, UserId,
 };
 use parking_lot::Mutex;
 use seal::{MasterKey, MasterKeys};
 use store::{
     BudgetCounts, BudgetScope, BudgetScopeKind, DataKeyRow, Enforcement, NewApiKey, NewBudget, NewInvite, NewMail, NewManagementKey,
-    NewProviderKey, NewSession, ProviderKeySecret, Role, SessionsKept,
+    NewProviderKey, NewSession, NewSubAccount, ProviderKeySecret, Role, SessionsKept,
 };
 use uuid::Uuid;
 
@@ -237,7 +237,8 @@ impl Cast {
     async fn session(&self, person: UserId, organization: OrganizationId, token: &str) -> SessionId {
         let id = SessionId::from_uuid(self.uuid());
         let (address, user_agent, now) = (String::new(), String::new(), service::clock::now());
-        let session = NewSession { id, person, organization, hash: hash(token), address, user_agent, now };
+        let (proof, second_factor) = (store::SessionProof::Password, None);
+        let session = NewSession { id, person, organization, hash: hash(token), address, user_agent, proof, second_factor, now };
         let all = SessionsKept { created_after: UnixMicros(0), used_after: UnixMicros(0), count: u32::MAX };
         // Whoever is disabled gets no session: this one is from before.
         self.world.sql(&format!("UPDATE person SET disabled_at_us = NULL WHERE id = '{person}'")).await;
@@ -257,7 +258,7 @@ impl Cast {
         let (own, other) = self.homes(caller);
         let tenant = if whose == Whose::OtherOrganization { other } else { own };
         // A session is a person's, not an organization's.
-        let spare = (thing != Thing::Session).then_some((thing, tenant.organization, whose));
+        let spare = (!matches!(thing, Thing::Session | Thing::Identity)).then_some((thing, tenant.organization, whose));
         if let Some(id) = spare.and_then(|spare| self.spare.lock().get(&spare).cloned()) {
             return id;
         }
@@ -295,6 +296,8 @@ impl Cast {
             Thing::ManagementKey => ManagementKeyId::from_uuid(id).to_string(),
             Thing::Member | Thing::Person => UserId::from_uuid(id).to_string(),
             Thing::Session => SessionId::from_uuid(id).to_string(),
+            Thing::SubAccount => SubAccountId::from_uuid(id).to_string(),
+            Thing::Identity => IdentityId::from_uuid(id).to_string(),
         }
     }
 
@@ -305,12 +308,22 @@ impl Cast {
             Thing::Call => self.call(tenant).await.to_string(),
             Thing::ApiKey => self.api_key(tenant).await.to_string(),
             Thing::Budget => self.budget(tenant).await.to_string(),
+            Thing::SubAccount => self.sub_account(tenant).await.to_string(),
             Thing::ProviderKey => self.provider_key(tenant).await.to_string(),
             Thing::Invite => self.invite(tenant).await.to_string(),
             Thing::ManagementKey => self.management_key(tenant).await.to_string(),
             Thing::Member | Thing::Person => self.member(tenant).await.to_string(),
+            Thing::Identity => self.identity(person).await.to_string(),
             Thing::Session => self.session(person, tenant.organization, &format!("spare-{}", self.next())).await.to_string(),
         }
+    }
+
+    async fn identity(&self, person: UserId) -> IdentityId {
+        let id = IdentityId::from_uuid(self.uuid());
+        let (issuer, subject) = (format!("https://{}.example.com", self.next()), "1".to_owned());
+        let new = store::NewIdentity { id, issuer, subject, email: String::new() };
+        store::identity_link(&self.world.db, person, &new, &author(DAY)).await.unwrap();
+        id
     }
 
     async fn api_key(&self, tenant: &Tenant) -> ApiKeyId {
@@ -333,6 +346,23 @@ impl Cast {
         };
         store::api_key_create(&self.world.db, &tenant.scope(), &key, &author(DAY)).await.unwrap();
         key.id
+    }
+
+    async fn sub_account(&self, tenant: &Tenant) -> SubAccountId {
+        let sub_account = NewSubAccount {
+            id: SubAccountId::from_uuid(self.uuid()),
+            project: tenant.project,
+            external_id: format!("cast {}", self.next()),
+            name: "s".to_owned(),
+            rpm: None,
+            tpm: None,
+            concurrency: None,
+            allowed_models: None,
+            markup_basis_points: 0,
+            metadata: std::collections::BTreeMap::new(),
+        };
+        store::sub_account_create(&self.world.db, &tenant.scope(), &sub_account, &author(DAY)).await.unwrap();
+        sub_account.id
     }
 
     async fn budget(&self, tenant: &Tenant) -> BudgetId {
@@ -421,10 +451,12 @@ impl Cast {
             }
             Thing::ApiKey => "api_key",
             Thing::Budget => "budget",
+            Thing::SubAccount => "sub_account",
             Thing::ProviderKey => "provider_key",
             Thing::Invite => "invite",
             Thing::ManagementKey => "management_key",
             Thing::Session => "session",
+            Thing::Identity => "identity",
         };
         let id = self.made(thing, tenant, person).await;
         self.world.sql(&format!("DELETE FROM {table} WHERE id = '{id}'")).await;
