@@ -74,32 +74,7 @@ pub fn router(control: Arc<Control>) -> Router {
 /// Every route that answers about a tenant, and the document that describes them. The routes and the document are made
 /// by the same lines, so that neither can miss one.
 fn api() -> (Router<Arc<Control>>, OpenApi) {
-    let (router, document) = OpenApiRouter::with_openapi(openapi::head())
-        .routes(routes!(auth::auth_settings))
-        .routes(routes!(auth::sign_up))
-        .routes(routes!(account::sign_up_confirm))
-        .routes(routes!(auth::log_in))
-        .routes(routes!(second_factor::log_in_second))
-        .routes(routes!(auth::log_out))
-        .routes(routes!(auth::session_get, organizations::session_switch))
-        .routes(routes!(auth::password_change))
-        .routes(routes!(second_factor::second_factor_get))
-        .routes(routes!(second_factor::totp_set_up))
-        .routes(routes!(second_factor::totp_confirm))
-        .routes(routes!(second_factor::recovery_codes_renew))
-        .routes(routes!(second_factor::totp_remove))
-        .routes(routes!(account::password_forgot))
-        .routes(routes!(account::password_reset))
-        .routes(routes!(account::email_verify))
-        .routes(routes!(account::email_resend))
-        .routes(routes!(sessions::session_list, sessions::sessions_revoke))
-        .routes(routes!(sessions::session_revoke))
-        .routes(routes!(sign_in::sign_in_begin))
-        .routes(routes!(sign_in::sign_in_finish))
-        .routes(routes!(sign_in::identity_list))
-        .routes(routes!(sign_in::identity_begin))
-        .routes(routes!(sign_in::identity_finish))
-        .routes(routes!(sign_in::identity_unlink))
+    let (router, document) = of_people(OpenApiRouter::with_openapi(openapi::head()))
         .routes(routes!(usage::usage_get))
         .routes(routes!(usage::usage_csv))
         .routes(routes!(calls::call_list))
@@ -148,6 +123,36 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(export::export))
         .split_for_parts();
     (router, openapi::finished(document))
+}
+
+/// What is about a person and not about an organization.
+fn of_people(router: OpenApiRouter<Arc<Control>>) -> OpenApiRouter<Arc<Control>> {
+    router
+        .routes(routes!(auth::auth_settings))
+        .routes(routes!(auth::sign_up))
+        .routes(routes!(account::sign_up_confirm))
+        .routes(routes!(auth::log_in))
+        .routes(routes!(second_factor::log_in_second))
+        .routes(routes!(auth::log_out))
+        .routes(routes!(auth::session_get, organizations::session_switch))
+        .routes(routes!(auth::password_change))
+        .routes(routes!(second_factor::second_factor_get))
+        .routes(routes!(second_factor::totp_set_up))
+        .routes(routes!(second_factor::totp_confirm))
+        .routes(routes!(second_factor::recovery_codes_renew))
+        .routes(routes!(second_factor::totp_remove))
+        .routes(routes!(account::password_forgot))
+        .routes(routes!(account::password_reset))
+        .routes(routes!(account::email_verify))
+        .routes(routes!(account::email_resend))
+        .routes(routes!(sessions::session_list, sessions::sessions_revoke))
+        .routes(routes!(sessions::session_revoke))
+        .routes(routes!(sign_in::sign_in_begin))
+        .routes(routes!(sign_in::sign_in_finish))
+        .routes(routes!(sign_in::identity_list))
+        .routes(routes!(sign_in::identity_begin))
+        .routes(routes!(sign_in::identity_finish))
+        .routes(routes!(sign_in::identity_unlink))
 }
 
 #[cfg(test)]
