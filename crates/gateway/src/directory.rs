@@ -18,12 +18,15 @@ use rpc::{Control, Feed, News};
 use seal::MasterKeys;
 use service::Shutdown;
 use sha2::{Digest, Sha256};
-use store::{CallerRow, ChangeKind, ChangeRow, KeyStatus, OrganizationStatus, ProjectMode, StoreError, SubAccountStatus};
+use store::{
+    CallerRow, ChangeKind, ChangeRow, KeyStatus, OrganizationStatus, ProjectMode, ProjectStatus, RoutingStrategy, StoreError,
+    SubAccountStatus,
+};
 
 use crate::budgets::KeyBudget;
+use crate::levels::Levels;
 use crate::misses::Misses;
 use crate::own_keys::{self, OwnKeys};
-use crate::rules::Rules;
 
 /// Limit: callers kept in memory.
 const CALLERS_MAX: usize = 100_000;
@@ -63,17 +66,14 @@ pub(crate) struct Caller {
     key_status: KeyStatus,
     expires_at: Option<UnixMicros>,
     organization_status: OrganizationStatus,
+    project_status: ProjectStatus,
+    pub(crate) routing: RoutingStrategy,
     /// Of the sub-account whose key it is.
     sub_account_status: Option<SubAccountStatus>,
     pub(crate) mode: ProjectMode,
     /// Seconds that answers are kept; none: not at all.
     pub(crate) cache_ttl_seconds: Option<u32>,
-    pub(crate) rpm: Option<u32>,
-    pub(crate) tpm: Option<u32>,
-    pub(crate) concurrency: Option<u32>,
-    pub(crate) allowed_models: Option<Vec<String>>,
-    /// None: what most keys have.
-    pub(crate) rules: Option<Box<Rules>>,
+    pub(crate) levels: Levels,
     pub(crate) markup_basis_points: u32,
     /// Those that its calls may count in; none for most keys.
     pub(crate) budgets: Box<[Arc<KeyBudget>]>,
@@ -82,7 +82,7 @@ pub(crate) struct Caller {
 impl Caller {
     #[expect(clippy::disallowed_methods, reason = "the key's SHA-256 matched: this proves the tenant")]
     fn proven(row: CallerRow, hash: KeyHash) -> Result<Self, StoreError> {
-        let rules = Rules::new(row.rules).map_err(|_| StoreError::Corrupt { what: "rules" })?;
+        let levels = Levels::new(row.levels).map_err(|_| StoreError::Corrupt { what: "rules" })?;
         let budgets = row.budgets.into_iter().map(|row| KeyBudget::new(row).map(Arc::new)).collect::<Result<_, _>>()?;
         Ok(Self {
             scope: OrgScope::proven(row.organization),
@@ -92,14 +92,12 @@ impl Caller {
             key_status: row.key_status,
             expires_at: row.expires_at,
             organization_status: row.organization_status,
+            project_status: row.project_status,
+            routing: row.routing,
             sub_account_status: row.sub_account.map(|sub_account| sub_account.status),
             mode: row.mode,
             cache_ttl_seconds: row.cache_enabled.then_some(row.cache_ttl_seconds),
-            rpm: row.rpm,
-            tpm: row.tpm,
-            concurrency: row.concurrency,
-            allowed_models: row.allowed_models,
-            rules,
+            levels,
             markup_basis_points: row.markup_basis_points,
             budgets,
         })
@@ -112,13 +110,11 @@ impl Caller {
     /// Refuses a key that does not open, or is used from elsewhere than it may be.
     fn open(self: Arc<Self>, now: UnixMicros, client: IpAddr) -> Result<Arc<Self>, Fault> {
         self.opens(now)?;
-        if let Some(rules) = &self.rules {
-            rules.address_allowed(client)?;
-        }
+        self.levels.address_allowed(client)?;
         Ok(self)
     }
 
-    /// Refuses a key that is revoked, over its time, or of a suspended organization or sub-account.
+    /// Refuses a key that is revoked, over its time, or of what does not call any more.
     fn opens(&self, now: UnixMicros) -> Result<(), Fault> {
         if self.key_status == KeyStatus::Revoked {
             return Err(Fault::new(Code::RevokedApiKey, "this API key was revoked; create another one in the dashboard under API keys"));
@@ -130,10 +126,11 @@ impl Caller {
             ));
         }
         let say = match self.organization_status {
-            OrganizationStatus::Active => match self.sub_account_status {
-                None | Some(SubAccountStatus::Active) => return Ok(()),
-                Some(SubAccountStatus::Suspended) => "this key's account is suspended; whoever gave you the key can resume it",
-                Some(SubAccountStatus::Closed) => "this key's account was closed",
+            OrganizationStatus::Active => match (self.project_status, self.sub_account_status) {
+                (ProjectStatus::Active, None | Some(SubAccountStatus::Active)) => return Ok(()),
+                (ProjectStatus::Archived, _) => "this API key's project is archived; an owner or admin can restore it in the dashboard",
+                (_, Some(SubAccountStatus::Suspended)) => "this key's account is suspended; whoever gave you the key can resume it",
+                (_, Some(SubAccountStatus::Closed)) => "this key's account was closed",
             },
             OrganizationStatus::Suspended => "this organization is suspended; its owner finds the reason in the dashboard",
             OrganizationStatus::Deleting => "this organization is being deleted; its owners can take that back in the dashboard",

@@ -2,7 +2,6 @@
 
 use domain::Secret;
 use rpc::Remote;
-use store::KeyRules;
 
 use super::*;
 
@@ -37,11 +36,9 @@ fn row() -> CallerRow {
         mode: ProjectMode::Credits,
         cache_enabled: false,
         cache_ttl_seconds: 0,
-        rpm: None,
-        tpm: None,
-        concurrency: None,
-        allowed_models: None,
-        rules: KeyRules::default(),
+        project_status: ProjectStatus::Active,
+        routing: RoutingStrategy::Smart,
+        levels: Vec::new(),
         plan: "free".to_owned(),
         markup_basis_points: 0,
         sub_account: None,

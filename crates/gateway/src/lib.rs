@@ -21,6 +21,7 @@ mod gateway;
 mod http;
 mod key_health;
 mod key_spend;
+mod levels;
 mod mask;
 mod metrics;
 mod misses;

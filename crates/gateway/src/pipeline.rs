@@ -8,7 +8,8 @@ use domain::fault::UpstreamDetail;
 use domain::{Code, Fault, NanoUsd, RequestId, UnixMicros};
 use llm::Bill;
 use llm::passthrough::{Answer, StreamPass, with_bill};
-use store::ProjectMode;
+use policy::routing::Order;
+use store::{ProjectMode, RoutingStrategy};
 
 use crate::access;
 use crate::attempt;
@@ -69,12 +70,13 @@ enum Step {
 
 async fn steps(gateway: &Arc<Gateway>, open: &mut OpenCall, call: &mut Call, now: UnixMicros) -> Result<Step, Fault> {
     let caller = Arc::clone(&open.caller);
-    open.allow(access::request_limits(&gateway.limiter, &caller, now)?);
+    open.allow(access::request_limits(&gateway.limiter, caller.organization(), &caller.levels, now)?);
     let mut candidates = candidates(gateway, open, call, now).await?;
     let first = candidates.first().ok_or_else(|| Fault::internal("plan a call", "no candidates"))?;
-    access::model_allowed(&caller, &first.model.id, &call.model)?;
+    caller.levels.model_allowed(&first.model.id, &call.model)?;
     let expected = first.input.likely.saturating_add(call.max_tokens.unwrap_or(0));
-    open.expect_tokens(access::token_limit(&gateway.limiter, &caller, expected, now)?.tokens, expected);
+    let left = access::token_limit(&gateway.limiter, caller.organization(), &caller.levels, expected, now)?;
+    open.expect_tokens(left.tokens, expected);
     payable(call, &mut candidates)?;
     if candidates.first().is_some_and(Candidate::is_own) {
         open.pay_own();
@@ -123,9 +125,17 @@ async fn candidates(gateway: &Gateway, open: &mut OpenCall, call: &mut Call, now
         now,
         // The end of a request id is random.
         lot: id.uuid().as_u64_pair().1,
-        rules: caller.rules.as_deref(),
+        levels: &caller.levels,
+        order: order(caller.routing),
     };
     plan::make(call, &known)
+}
+
+fn order(routing: RoutingStrategy) -> Order {
+    match routing {
+        RoutingStrategy::Smart => Order::Smart,
+        RoutingStrategy::Price => Order::Price,
+    }
 }
 
 async fn relayed(

@@ -6,7 +6,7 @@ use catalog::{Catalog, Deployment, Model, Price, PriceVersion, Provider, Resolve
 use domain::{Code, Fault, NanoUsd, UnixMicros};
 use llm::tokens::InputTokens;
 use policy::pricing;
-use policy::routing::{self, Keys, Surroundings};
+use policy::routing::{self, Keys, Order, Surroundings};
 use store::{BudgetCounts, ProjectMode, SpendWindow};
 
 use crate::call::Call;
@@ -14,8 +14,8 @@ use crate::cooldown::Cooldowns;
 use crate::credentials::{Credential, Credentials};
 use crate::endpoint::Endpoint;
 use crate::key_spend::KeySpends;
+use crate::levels::Levels;
 use crate::own_keys::{OwnKey, OwnKeys};
-use crate::rules::Rules;
 
 /// Limit: candidates of one plan, as many as a call makes attempts.
 const CANDIDATES_MAX: usize = routing::CANDIDATES_MAX;
@@ -209,19 +209,23 @@ pub(crate) struct Known<'a> {
     /// Random: draws among own keys of one priority.
     pub(crate) lot: u64,
     pub(crate) spends: &'a KeySpends,
-    /// What the key may reach, and the model that is asked for; none for most keys.
-    pub(crate) rules: Option<&'a Rules>,
+    /// What the caller may reach.
+    pub(crate) levels: &'a Levels,
+    /// In which order the project tries what can serve a call.
+    pub(crate) order: Order,
 }
 
 impl Known<'_> {
-    /// The rule of the key that keeps it away from a deployment.
+    /// The rule of the caller that keeps it away from a deployment.
     fn bar(&self, deployment: &Arc<Deployment>) -> Option<String> {
-        self.rules?.bar(self.catalog, deployment, self.now)
+        self.levels.bar(self.catalog, deployment, self.now)
     }
 
     /// The rule that leaves nothing of what could be called otherwise; none when there is something left, or nothing at all.
     fn bar_of_all(&self, resolved: &Resolved<'_>) -> Option<String> {
-        self.rules?;
+        if !self.levels.have_rules() {
+            return None;
+        }
         let (platform, own) = (PlatformKeys(self), OrganizationsKeys { known: self, region: resolved.region });
         let reached = |d: &&Arc<Deployment>| match self.mode {
             ProjectMode::Credits => platform.is_available(&d.provider),
@@ -276,7 +280,7 @@ fn by_either(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>) -> Res
 /// On the platform's keys. Those without a known price are left out, and when none is left the call is refused: credits
 /// never pay an unknown price.
 fn by_platform(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>, keys: Keys) -> Result<Vec<Candidate>, Fault> {
-    let mut plan = routing::plan(resolved, &PlatformKeys(known), keys, known.now)?;
+    let mut plan = routing::plan(resolved, &PlatformKeys(known), keys, known.order, known.now)?;
     if call.options.no_fallback {
         plan.candidates.truncate(1);
     }
@@ -301,7 +305,7 @@ fn by_platform(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>, keys
 /// On the organization's own keys: each deployment with each of its provider's keys.
 fn by_organization(call: &mut Call, known: &Known<'_>, resolved: &Resolved<'_>) -> Result<Vec<Candidate>, Fault> {
     let own = OrganizationsKeys { known, region: resolved.region };
-    let plan = routing::plan(resolved, &own, Keys::Own, known.now).map_err(|fault| {
+    let plan = routing::plan(resolved, &own, Keys::Own, known.order, known.now).map_err(|fault| {
         if fault.code() != Code::ProviderNotConfigured {
             return fault;
         }

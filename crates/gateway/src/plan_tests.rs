@@ -7,7 +7,7 @@ use domain::{ProviderKeyId, Secret};
 use http::HeaderMap;
 use llm::{CallPath, Dialect};
 use service::config::ProviderConfig;
-use store::KeyRules;
+use store::{KeyRules, Level, LevelRow, Narrowing};
 use uuid::Uuid;
 
 use super::*;
@@ -60,7 +60,8 @@ impl World {
         let headers: HeaderMap = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let body = Bytes::from(format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello"}}]}}"#));
         let mut call = Call::read(Dialect::OpenAiChat, body, &CallPath::default(), Options::read(&headers).unwrap()).unwrap();
-        let rules = Rules::new(self.rules.clone()).unwrap();
+        let narrowing = Narrowing { rules: self.rules.clone(), ..Narrowing::default() };
+        let levels = Levels::new(vec![LevelRow { level: Level::ApiKey, id: Uuid::nil(), narrowing }]).unwrap();
         let known = Known {
             catalog: &self.catalog,
             credentials: &self.credentials,
@@ -72,7 +73,8 @@ impl World {
             markup_basis_points: 0,
             now: NOW,
             lot: 0,
-            rules: rules.as_deref(),
+            levels: &levels,
+            order: Order::Smart,
         };
         make(&mut call, &known)
     }

@@ -1,4 +1,4 @@
-//! The rules of a key beside its limits: where its calls may come from, what they may reach, and what is noted of each.
+//! The rules of one level beside its limits: where its calls may come from, what they may reach, and what is noted of each.
 //!
 //! They only narrow: a call that they let through is still held to everything else.
 
@@ -9,16 +9,17 @@ use std::sync::Arc;
 use catalog::{Catalog, Deployment, Rates};
 use domain::{Code, Fault, PicoUsdPerUnit, UnixMicros};
 use service::address::{NetworkError, Networks};
-use store::KeyRules;
+use store::{KeyRules, Level};
 
 use crate::call::{METADATA_BYTES_MAX, Options, TAGS_MAX};
 
 /// A pico-USD for a token is so many nano-USD for a million.
 const NANO_USD_PER_MILLION: i128 = 1_000;
 
-/// A key's rules, ready to be held against calls. Keys without any have none of these.
+/// A level's rules, ready to be held against calls. Levels without any have none of these.
 #[derive(Debug)]
 pub(crate) struct Rules {
+    level: Level,
     /// None: calls come from anywhere.
     networks: Option<Networks>,
     rules: KeyRules,
@@ -26,12 +27,12 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// None when there are none, which is what most keys have.
-    pub(crate) fn new(rules: KeyRules) -> Result<Option<Box<Self>>, NetworkError> {
+    pub(crate) fn new(level: Level, rules: KeyRules) -> Result<Option<Self>, NetworkError> {
         if rules == KeyRules::default() {
             return Ok(None);
         }
         let networks = if rules.allowed_ips.is_empty() { None } else { Some(Networks::read(&rules.allowed_ips)?) };
-        Ok(Some(Box::new(Self { networks, rules })))
+        Ok(Some(Self { level, networks, rules }))
     }
 
     /// Refuses a call from an address that is not on the list.
@@ -40,33 +41,44 @@ impl Rules {
             Some(networks) if !networks.contains(client) => Err(Fault::new(
                 Code::PermissionDenied,
                 format!(
-                    "this API key may not be used from {client}: its `allowed_ips` do not name that address; call from one that they name"
+                    "this API key may not be used from {client}: {} `allowed_ips` do not name that address; call from one that they name",
+                    self.whose()
                 ),
             )),
             _ => Ok(()),
         }
     }
 
+    /// As sentences about a key call it.
+    fn whose(&self) -> &'static str {
+        match self.level {
+            Level::Organization => "its organization's",
+            Level::Project => "its project's",
+            Level::SubAccount => "its sub-account's",
+            Level::ApiKey => "its",
+        }
+    }
+
     /// The rule that keeps calls away from this deployment, as a sentence; none when it may be called.
     pub(crate) fn bar(&self, catalog: &Catalog, deployment: &Arc<Deployment>, now: UnixMicros) -> Option<String> {
-        let (rules, provider) = (&self.rules, &deployment.provider);
+        let (rules, provider, whose) = (&self.rules, &deployment.provider, self.whose());
         let named = |list: &[String]| list.iter().any(|name| **name == *provider.id);
         if let Some(entry) = rules.denied_models.iter().find(|entry| is_meant(entry, catalog, deployment)) {
-            return Some(format!("its `denied_models` name `{entry}`"));
+            return Some(format!("{whose} `denied_models` name `{entry}`"));
         }
         if named(&rules.denied_providers) {
-            return Some(format!("its `denied_providers` name `{}`", provider.id));
+            return Some(format!("{whose} `denied_providers` name `{}`", provider.id));
         }
         if !rules.allowed_providers.is_empty() && !named(&rules.allowed_providers) {
-            return Some(format!("its `allowed_providers` are {}", rules.allowed_providers.join(", ")));
+            return Some(format!("{whose} `allowed_providers` are {}", rules.allowed_providers.join(", ")));
         }
         let too_dear = |max: Option<u64>, name: &str, of: fn(&Rates) -> PicoUsdPerUnit| {
             let max = max?;
             match dearest(deployment, now, of) {
                 Some(price) if price * NANO_USD_PER_MILLION <= i128::from(max) => None,
-                Some(_) => Some(format!("its `{name}` is {max}, and `{}` costs more at `{}`", deployment.upstream, provider.id)),
+                Some(_) => Some(format!("{whose} `{name}` is {max}, and `{}` costs more at `{}`", deployment.upstream, provider.id)),
                 None => {
-                    Some(format!("its `{name}` is {max}, and the price of `{}` at `{}` is not known", deployment.upstream, provider.id))
+                    Some(format!("{whose} `{name}` is {max}, and the price of `{}` at `{}` is not known", deployment.upstream, provider.id))
                 }
             }
         };
@@ -75,7 +87,7 @@ impl Rules {
         })
     }
 
-    /// Adds the key's tags and metadata to a call's own.
+    /// Adds the level's tags and metadata to a call's own.
     pub(crate) fn note(&self, options: &mut Options) -> Result<(), Fault> {
         for tag in &self.rules.tags {
             if !options.tags.contains(tag) {
@@ -83,7 +95,8 @@ impl Rules {
             }
         }
         if options.tags.len() > TAGS_MAX {
-            let say = format!("this call and its API key have more than {TAGS_MAX} tags together; send fewer in `x-llmg-tags`");
+            let say =
+                format!("this call and the rules that it is held to have more than {TAGS_MAX} tags together; send fewer in `x-llmg-tags`");
             return Err(Fault::new(Code::InvalidRequest, say).param("x-llmg-tags"));
         }
         if self.rules.metadata.is_empty() {
@@ -98,7 +111,7 @@ impl Rules {
         let json = serde_json::to_string(&metadata).map_err(|error| Fault::internal("spell a call's metadata", error))?;
         if json.len() > METADATA_BYTES_MAX {
             let say = format!(
-                "the metadata of this call and of its API key have more than {METADATA_BYTES_MAX} bytes together; send less in `x-llmg-metadata`"
+                "the metadata of this call and of the rules that it is held to have more than {METADATA_BYTES_MAX} bytes together; send less in `x-llmg-metadata`"
             );
             return Err(Fault::new(Code::InvalidRequest, say).param("x-llmg-metadata"));
         }
@@ -130,19 +143,19 @@ fn dearest(deployment: &Deployment, now: UnixMicros, of: fn(&Rates) -> PicoUsdPe
 mod tests {
     use domain::Code;
     use http::HeaderMap;
-    use store::KeyRules;
+    use store::{KeyRules, Level};
 
     use super::Rules;
     use crate::call::Options;
 
-    fn rules(tags: &[&str], metadata: &[(&str, &str)]) -> Box<Rules> {
+    fn rules(tags: &[&str], metadata: &[(&str, &str)]) -> Rules {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let rules = KeyRules {
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             metadata: metadata.iter().map(own).collect(),
             ..KeyRules::default()
         };
-        Rules::new(rules).unwrap().unwrap()
+        Rules::new(Level::ApiKey, rules).unwrap().unwrap()
     }
 
     fn noted(rules: &Rules, headers: &[(&'static str, &str)]) -> Result<(Vec<String>, String), Option<String>> {
@@ -156,9 +169,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_without_rules_has_none() {
-        assert!(Rules::new(KeyRules::default()).unwrap().is_none());
-        assert!(Rules::new(KeyRules { allowed_ips: vec!["nowhere".to_owned()], ..KeyRules::default() }).is_err());
+    fn a_level_without_rules_has_none() {
+        assert!(Rules::new(Level::ApiKey, KeyRules::default()).unwrap().is_none());
+        assert!(Rules::new(Level::ApiKey, KeyRules { allowed_ips: vec!["nowhere".to_owned()], ..KeyRules::default() }).is_err());
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl OpenCall {
         self.allowance = allowance;
     }
 
-    /// The tokens that were taken from the key's limit, corrected when the call ends, and what is left of it.
+    /// The tokens that were taken from the caller's limits, corrected when the call ends, and what is left of it.
     pub(crate) fn expect_tokens(&mut self, left: Option<(u64, u32)>, expected: u64) {
         self.allowance.tokens = left;
         self.expected_tokens = Some(expected);
@@ -348,9 +348,10 @@ impl OpenCall {
     }
 
     fn correct_limits(&self, usage: &Usage) {
-        if let (Some(tpm), Some(expected)) = (self.caller.tpm, self.expected_tokens) {
-            let more = i64::try_from(usage.total()).unwrap_or(i64::MAX) - i64::try_from(expected).unwrap_or(i64::MAX);
-            self.gateway.limiter.correct_tokens(self.caller.key, tpm, more);
+        let Some(expected) = self.expected_tokens else { return };
+        let more = i64::try_from(usage.total()).unwrap_or(i64::MAX) - i64::try_from(expected).unwrap_or(i64::MAX);
+        for (id, tpm) in self.caller.levels.token_limits() {
+            self.gateway.limiter.correct_tokens(self.caller.organization(), id, tpm, more);
         }
     }
 

@@ -19,6 +19,15 @@ pub enum Keys {
     Either,
 }
 
+/// In which order what can serve a call is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// As the catalog has it: the maker's own provider, then by price.
+    Smart,
+    /// The cheapest first; what has no known price last.
+    Price,
+}
+
 /// What is known of the outside when a plan is made.
 pub trait Surroundings {
     /// A credential and an address for this provider are there.
@@ -40,9 +49,8 @@ pub struct Plan {
 
 /// Orders the deployments that can serve the call.
 ///
-/// Catalog order (the maker's own provider, then by price), those that are cooling last: a cooling one is still better
-/// than none.
-pub fn plan(resolved: &Resolved<'_>, around: &impl Surroundings, keys: Keys, now: UnixMicros) -> Result<Plan, Fault> {
+/// In the order that is asked for, those that are cooling last: a cooling one is still better than none.
+pub fn plan(resolved: &Resolved<'_>, around: &impl Surroundings, keys: Keys, order: Order, now: UnixMicros) -> Result<Plan, Fault> {
     let model = resolved.model;
     if !model.mode.is_text() {
         return Err(Fault::new(
@@ -62,7 +70,7 @@ pub fn plan(resolved: &Resolved<'_>, around: &impl Surroundings, keys: Keys, now
             Fault::new(Code::ModelNotFound, format!("no provider serves `{}` for free; leave `:free` out", model.id)).param("model")
         );
     }
-    if resolved.variant == Some(Variant::Floor) {
+    if order == Order::Price || resolved.variant == Some(Variant::Floor) {
         candidates
             .sort_by_key(|d| d.price_at(now).map_or(i128::MAX, |p| i128::from(p.price.rates.input.0) + i128::from(p.price.rates.output.0)));
     }
@@ -111,6 +119,20 @@ mod tests {
     use super::*;
     use catalog::Catalog;
 
+    /// Made by the one, cheaper at the other.
+    const TWO_HOMES: &str = r#"
+[[models]]
+id = "two-homes"
+owner = "anthropic"
+provider = "anthropic"
+price = { input = 2, output = 2 }
+
+[[models]]
+id = "two-homes"
+provider = "openai"
+price = { input = 1, output = 2 }
+"#;
+
     struct Around {
         available: &'static [&'static str],
         barred: &'static [&'static str],
@@ -133,7 +155,7 @@ mod tests {
         let catalog = Catalog::builtin().unwrap();
         let resolved = catalog.resolve(id).unwrap();
         // 2100-01-01: after every price's first day.
-        plan(&resolved, around, Keys::Platform, UnixMicros(4_102_444_800_000_000))
+        plan(&resolved, around, Keys::Platform, Order::Smart, UnixMicros(4_102_444_800_000_000))
             .map(|plan| plan.candidates.iter().map(|d| d.provider.id.to_string()).collect())
             .map_err(|fault| fault.code())
     }
@@ -156,11 +178,24 @@ mod tests {
     }
 
     #[test]
+    fn by_price_the_cheapest_comes_first() {
+        let catalog = Catalog::builtin().unwrap().with_overrides(TWO_HOMES).unwrap();
+        let resolved = catalog.resolve("two-homes").unwrap();
+        let all = Around { available: &["anthropic", "openai"], cooling: &[], barred: &[] };
+        let order = |order| -> Vec<String> {
+            let plan = plan(&resolved, &all, Keys::Platform, order, UnixMicros(4_102_444_800_000_000)).unwrap();
+            plan.candidates.iter().map(|d| d.provider.id.to_string()).collect()
+        };
+        assert_eq!(order(Order::Smart), ["anthropic", "openai"]);
+        assert_eq!(order(Order::Price), ["openai", "anthropic"]);
+    }
+
+    #[test]
     fn without_a_credential_the_fault_names_the_setting() {
         let none = Around { available: &[], cooling: &[], barred: &[] };
         assert_eq!(order("gpt-4o", &none), Err(Code::ProviderNotConfigured));
         let catalog = Catalog::builtin().unwrap();
-        let say = |keys| plan(&catalog.resolve("gpt-4o").unwrap(), &none, keys, UnixMicros(0)).unwrap_err().say().to_owned();
+        let say = |keys| plan(&catalog.resolve("gpt-4o").unwrap(), &none, keys, Order::Smart, UnixMicros(0)).unwrap_err().say().to_owned();
         assert!(say(Keys::Platform).contains("LLMG_PROVIDER_OPENAI_API_KEY"), "{}", say(Keys::Platform));
         let own = say(Keys::Own);
         assert!(own.contains("own provider keys") && own.contains("`openai`") && !own.contains("LLMG_"), "the operator cannot help: {own}");

@@ -28,7 +28,7 @@ pub(crate) fn status(error: StoreError) -> Status {
     let say = error.to_string();
     match error {
         StoreError::NotFound { .. } => Status::not_found(say),
-        StoreError::Conflict { .. } => Status::already_exists(say),
+        StoreError::Conflict { .. } | StoreError::Archived => Status::already_exists(say),
         StoreError::Invalid { .. } => Status::invalid_argument(say),
         StoreError::Unavailable { source, .. } => {
             tracing::warn!(say, source, "a gateway's question cannot be answered now");

@@ -4,7 +4,8 @@ use domain::{ApiKeyId, BudgetId, NanoUsd, OrganizationId, Period, ProjectId, Sec
 use service::Shutdown;
 use store::{
     BudgetCounts, BudgetRow, BudgetScope, BudgetScopeKind, BudgetStatus, BudgetUnit, CallerRow, CallerSubAccount, Db, Enforcement,
-    KeyRules, KeyStatus, OpenOptions, OrganizationStatus, ProjectMode, StoreError, SubAccountStatus,
+    KeyRules, KeyStatus, Level, LevelRow, Narrowing, OpenOptions, OrganizationStatus, ProjectMode, ProjectStatus, RoutingStrategy,
+    StoreError, SubAccountStatus,
 };
 use uuid::Uuid;
 
@@ -71,6 +72,7 @@ fn caller() -> CallerRow {
         tags: vec!["d".into()],
         metadata: [("e".to_owned(), "f".to_owned())].into(),
     };
+    let narrowing = Narrowing { rpm: Some(6), tpm: Some(7), concurrency: Some(8), allowed_models: Some(vec!["gpt-4o".into()]), rules };
     CallerRow {
         key: ApiKeyId::from_uuid(id(1)),
         organization: OrganizationId::from_uuid(id(2)),
@@ -78,14 +80,12 @@ fn caller() -> CallerRow {
         key_status: KeyStatus::Revoked,
         expires_at: Some(UnixMicros(4)),
         organization_status: OrganizationStatus::Suspended,
+        project_status: ProjectStatus::Archived,
+        routing: RoutingStrategy::Price,
         mode: ProjectMode::ApiKeys,
         cache_enabled: true,
         cache_ttl_seconds: 5,
-        rpm: Some(6),
-        tpm: Some(7),
-        concurrency: Some(8),
-        allowed_models: Some(vec!["gpt-4o".into()]),
-        rules,
+        levels: vec![LevelRow { level: Level::Project, id: id(17), narrowing }],
         plan: "pro".into(),
         markup_basis_points: 9,
         sub_account: Some(sub_account()),

@@ -13,6 +13,7 @@ use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::key_rules::{KeyRules, rules_read, rules_stored};
 use crate::page::Page;
+use crate::project::project_open;
 use crate::row::Columns;
 use crate::sub_account::sub_account_takes_key;
 use crate::words::{AuditAction, ChangeKind, KeyStatus, SubjectKind};
@@ -110,6 +111,7 @@ pub enum ImportOutcome {
 /// Stores a new key and tells gateways.
 pub async fn api_key_create(db: &Db, scope: &OrgScope, key: &NewApiKey, author: &Author) -> Result<(), StoreError> {
     let mut tx = db.begin_write().await?;
+    project_open(&mut tx, scope, key.project).await?;
     api_key_insert(&mut tx, scope.organization(), key, false, author.at).await?;
     let after = api_key_said(&api_key_read(&mut tx, scope, key.id).await?.0);
     let new = api_key_audit(scope, AuditAction::ApiKeyCreated, key.id, Value::Null, after);
@@ -131,6 +133,7 @@ pub async fn api_key_import(db: &Db, scope: &OrgScope, key: &NewApiKey, author: 
         let same = owner == scope.organization();
         return if same { Ok(ImportOutcome::Existed(columns.id("id")?)) } else { Err(StoreError::Conflict { what: "API key" }) };
     }
+    project_open(&mut tx, scope, key.project).await?;
     api_key_insert(&mut tx, scope.organization(), key, true, author.at).await?;
     let after = api_key_said(&api_key_read(&mut tx, scope, key.id).await?.0);
     let new = api_key_audit(scope, AuditAction::ApiKeyImported, key.id, Value::Null, after);

@@ -9,6 +9,7 @@ use crate::change::{NewChange, change_insert};
 use crate::db::{Db, Tx, commit};
 use crate::error::{Act, StoreError};
 use crate::key_rules::{KeyRules, rules_stored};
+use crate::project::project_open;
 use crate::sub_account::ONE_SUB_ACCOUNT;
 use crate::words::{AuditAction, ChangeKind, KeyStatus};
 
@@ -98,6 +99,7 @@ async fn open_key(tx: &mut Tx, scope: &OrgScope, id: ApiKeyId) -> Result<(ApiKey
     if key.status == KeyStatus::Revoked {
         return Err(StoreError::Conflict { what: "API key" });
     }
+    project_open(tx, scope, key.project).await?;
     Ok((key, hash))
 }
 

@@ -145,14 +145,9 @@ async fn people_insert(tx: &mut Tx, new: &Bootstrap) -> Result<(), StoreError> {
 
 fn project_of(new: &Bootstrap) -> ProjectRow {
     ProjectRow {
-        id: new.project,
-        organization: new.organization,
-        name: new.project_name.clone(),
-        mode: new.mode,
         cache_enabled: new.cache_enabled,
         cache_ttl_seconds: new.cache_ttl_seconds,
-        created_at: new.now,
-        updated_at: new.now,
+        ..ProjectRow::new(new.project, new.organization, new.project_name.clone(), new.mode, new.now)
     }
 }
 

@@ -7,10 +7,10 @@ use sqlx::any::AnyRow;
 use crate::budget::{BudgetRow, KeyScopes, budgets_of_key};
 use crate::db::Db;
 use crate::error::{Act, StoreError};
-use crate::key_rules::{KeyRules, rules_read};
+use crate::narrowing::{LevelRow, Narrowing, PLAIN, narrowing_read};
 use crate::row::Columns;
 use crate::sub_account::CallerSubAccount;
-use crate::words::{KeyStatus, OrganizationStatus, ProjectMode, SubAccountStatus};
+use crate::words::{KeyStatus, Level, OrganizationStatus, ProjectMode, ProjectStatus, RoutingStrategy, SubAccountStatus};
 
 /// What a gateway keeps of a key. The caller judges status and expiry: a revoked key's row is found, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,22 +28,18 @@ pub struct CallerRow {
     pub expires_at: Option<UnixMicros>,
     /// Whether the tenant may call.
     pub organization_status: OrganizationStatus,
+    /// Whether the project's keys open.
+    pub project_status: ProjectStatus,
+    /// In which order its calls try what can serve them.
+    pub routing: RoutingStrategy,
     /// Who pays.
     pub mode: ProjectMode,
     /// Whether answers are kept for identical calls.
     pub cache_enabled: bool,
     /// For how long.
     pub cache_ttl_seconds: u32,
-    /// Requests a minute.
-    pub rpm: Option<u32>,
-    /// Tokens a minute.
-    pub tpm: Option<u32>,
-    /// Calls at once.
-    pub concurrency: Option<u32>,
-    /// Model ids that the key may call; `None`: all.
-    pub allowed_models: Option<Vec<String>>,
-    /// What else its calls are held to.
-    pub rules: KeyRules,
+    /// What its calls are held to: each level that says something, widest first.
+    pub levels: Vec<LevelRow>,
     /// Name of the tenant's plan.
     pub plan: String,
     /// Mark-up on credits.
@@ -63,7 +59,10 @@ pub async fn caller_by_key_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<Calle
     let row = sqlx::query(
         "SELECT k.id, k.organization_id, k.project_id, k.status, k.expires_at_us, k.rpm, k.tpm, k.concurrency, k.allowed_models, k.rules, \
          k.created_by, \
-         o.status AS organization_status, o.plan, o.markup_basis_points, p.mode, p.cache_enabled, p.cache_ttl_seconds, \
+         o.status AS organization_status, o.plan, o.markup_basis_points, o.rpm AS o_rpm, o.tpm AS o_tpm, o.concurrency AS o_concurrency, \
+         o.allowed_models AS o_allowed_models, o.rules AS o_rules, p.status AS project_status, p.routing, p.mode, p.cache_enabled, \
+         p.cache_ttl_seconds, p.rpm AS p_rpm, p.tpm AS p_tpm, p.concurrency AS p_concurrency, p.allowed_models AS p_allowed_models, \
+         p.rules AS p_rules, \
          k.acts_for_sub_accounts, k.sub_account_id, s.status AS sub_status, s.rpm AS sub_rpm, s.tpm AS sub_tpm, \
          s.concurrency AS sub_concurrency, s.allowed_models AS sub_allowed_models, s.markup_basis_points AS sub_markup_basis_points, \
          (SELECT COALESCE(MAX(revision), 0) FROM change) AS revision \
@@ -85,6 +84,7 @@ pub async fn caller_by_key_hash(db: &Db, hash: &[u8; 32]) -> Result<Option<Calle
 
 fn caller_row(row: &AnyRow, budgets: Vec<BudgetRow>) -> Result<CallerRow, StoreError> {
     let columns = Columns(row);
+    let sub_account = caller_sub_account(&columns)?;
     Ok(CallerRow {
         key: columns.id("id")?,
         organization: columns.id("organization_id")?,
@@ -92,21 +92,34 @@ fn caller_row(row: &AnyRow, budgets: Vec<BudgetRow>) -> Result<CallerRow, StoreE
         key_status: columns.word("status", KeyStatus::parse)?,
         expires_at: columns.time_opt("expires_at_us")?,
         organization_status: columns.word("organization_status", OrganizationStatus::parse)?,
+        project_status: columns.word("project_status", ProjectStatus::parse)?,
+        routing: columns.word("routing", RoutingStrategy::parse)?,
         mode: columns.word("mode", ProjectMode::parse)?,
         cache_enabled: columns.flag("cache_enabled")?,
         cache_ttl_seconds: columns.small("cache_ttl_seconds")?,
-        rpm: columns.small_opt("rpm")?,
-        tpm: columns.small_opt("tpm")?,
-        concurrency: columns.small_opt("concurrency")?,
-        allowed_models: texts_read(columns.text_opt("allowed_models")?)?,
-        rules: rules_read(columns.text_opt("rules")?)?,
+        levels: levels(row, sub_account.as_ref())?,
         plan: columns.text("plan")?,
         markup_basis_points: columns.small("markup_basis_points")?,
-        sub_account: caller_sub_account(&columns)?,
+        sub_account,
         acts_for_sub_accounts: columns.flag("acts_for_sub_accounts")?,
         budgets,
         revision: columns.int("revision")?,
     })
+}
+
+fn levels(row: &AnyRow, sub_account: Option<&CallerSubAccount>) -> Result<Vec<LevelRow>, StoreError> {
+    let columns = Columns(row);
+    let (organization, project, key): (OrganizationId, ProjectId, ApiKeyId) =
+        (columns.id("organization_id")?, columns.id("project_id")?, columns.id("id")?);
+    let level = |level, id, names| Ok::<_, StoreError>(LevelRow { level, id, narrowing: narrowing_read(row, names)? });
+    let mut levels = vec![
+        level(Level::Organization, organization.uuid(), ["o_rpm", "o_tpm", "o_concurrency", "o_allowed_models", "o_rules"])?,
+        level(Level::Project, project.uuid(), ["p_rpm", "p_tpm", "p_concurrency", "p_allowed_models", "p_rules"])?,
+    ];
+    levels.extend(sub_account.map(CallerSubAccount::level));
+    levels.push(level(Level::ApiKey, key.uuid(), PLAIN)?);
+    levels.retain(|row| row.narrowing != Narrowing::default());
+    Ok(levels)
 }
 
 fn caller_sub_account(columns: &Columns<'_>) -> Result<Option<CallerSubAccount>, StoreError> {

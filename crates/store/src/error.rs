@@ -18,6 +18,9 @@ pub enum StoreError {
         /// What was looked for.
         what: &'static str,
     },
+    /// The project is archived, and so is everything in it.
+    #[error("the project is archived")]
+    Archived,
     /// An argument makes no sense.
     #[error("{what}")]
     Invalid {

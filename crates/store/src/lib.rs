@@ -40,6 +40,7 @@ mod management_key;
 mod member;
 mod member_project;
 mod migrations;
+mod narrowing;
 mod organization;
 mod page;
 mod pending_log_in;
@@ -105,6 +106,7 @@ pub use member::{
     organization_create, owner_emails, ownership_transfer, session_switch,
 };
 pub use member_project::{Limits, member_limit, member_limit_set, member_limits};
+pub use narrowing::{LevelRow, Narrowing, NarrowingUpdate, organization_narrowing_get, organization_narrowing_update};
 pub use organization::{OrganizationRow, export_note, organization_get, organization_rename};
 pub use page::{Moment, Page};
 pub use pending_log_in::{PendingLogInRow, pending_log_in_create, pending_log_in_get, pending_log_in_take};
@@ -114,7 +116,7 @@ pub use person::{
     MemberRow, MembershipRow, PersonRow, member_get, memberships_of, operator_first, people_count, person_by_email, person_get,
     person_password_set,
 };
-pub use project::{ProjectRow, ProjectUpdate, project_get, project_list, project_update};
+pub use project::{ProjectRow, ProjectUpdate, project_create, project_get, project_list, project_status_set, project_update};
 pub use provider_key::{
     NewProviderKey, ProviderKeyRow, ProviderKeySecret, ProviderKeyUpdate, SealedProviderKeyRow, provider_key_create, provider_key_delete,
     provider_key_tested, provider_key_update,
@@ -139,8 +141,8 @@ pub use sub_account::{
 pub use sub_account_key::{sub_account_keys_create, sub_account_keys_list};
 pub use words::{
     ActorKind, AuditAction, BudgetCounts, BudgetScopeKind, BudgetStatus, BudgetUnit, ChangeKind, Enforcement, InviteStatus, KeyStatus,
-    LeaseState, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode, ProviderKeyStatus, Role, SecondFactor, SecretKind, SessionProof,
-    SpendWindow, SubAccountStatus, SubjectKind, TokenPurpose, TransferKind, UsedMode,
+    LeaseState, Level, MailStatus, OrganizationStatus, OutcomeKind, ProjectMode, ProjectStatus, ProviderKeyStatus, Role, RoutingStrategy,
+    SecondFactor, SecretKind, SessionProof, SpendWindow, SubAccountStatus, SubjectKind, TokenPurpose, TransferKind, UsedMode,
 };
 
 #[cfg(test)]

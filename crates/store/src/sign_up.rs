@@ -46,7 +46,7 @@ pub enum SignUpHome {
         /// Of which that person becomes owner.
         organization: OrganizationRow,
         /// Its first project.
-        project: ProjectRow,
+        project: Box<ProjectRow>,
     },
     /// To the organization that invited them.
     Invited(InviteId),

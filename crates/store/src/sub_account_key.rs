@@ -7,6 +7,7 @@ use crate::api_key::{ApiKeyRow, KeyPage, NewApiKey, api_key_insert, api_key_row}
 use crate::audit::{Author, Trail};
 use crate::db::{Db, commit};
 use crate::error::{Act, StoreError};
+use crate::project::project_open;
 use crate::sub_account::{sub_account_audit, sub_account_open};
 use crate::words::AuditAction;
 
@@ -27,6 +28,7 @@ pub async fn sub_account_keys_create(
     }
     let mut tx = db.begin_write().await?;
     let sub_account = sub_account_open(&mut tx, scope, id).await?;
+    project_open(&mut tx, scope, sub_account.project).await?;
     for key in keys {
         let key = NewApiKey { project: sub_account.project, sub_account: Some(id), ..key.clone() };
         api_key_insert(&mut tx, scope.organization(), &key, false, author.at).await?;

@@ -46,6 +46,31 @@ words! {
         /// Own keys first, credits when they are missing or fail.
         Hybrid => "hybrid",
     }
+    /// Whether a project's keys open.
+    ProjectStatus {
+        /// They do.
+        Active => "active",
+        /// They do not, and nothing in it changes, until it is restored.
+        Archived => "archived",
+    }
+    /// In which order a project's calls try what can serve them.
+    RoutingStrategy {
+        /// The model's maker first, then by what the catalog knows of the others.
+        Smart => "smart",
+        /// The cheapest first.
+        Price => "price",
+    }
+    /// What holds calls to rules, widest first.
+    Level {
+        /// The tenant.
+        Organization => "organization",
+        /// One of its projects.
+        Project => "project",
+        /// A customer's customer.
+        SubAccount => "sub_account",
+        /// A key.
+        ApiKey => "api_key",
+    }
     /// Who paid for one call.
     UsedMode {
         /// The organization's credits.
@@ -297,8 +322,16 @@ words! {
         ProviderKeyDeleted => "provider_key.deleted",
         /// It was sent to its provider to see whether it works.
         ProviderKeyTested => "provider_key.tested",
+        /// A further project was made.
+        ProjectCreated => "project.created",
         /// A project's settings changed.
         ProjectChanged => "project.changed",
+        /// A project was put away: its keys stopped.
+        ProjectArchived => "project.archived",
+        /// A project was taken back: its keys open again.
+        ProjectRestored => "project.restored",
+        /// The organization holds its calls to other rules.
+        RulesChanged => "organization.rules_changed",
         /// A budget was made.
         BudgetCreated => "budget.created",
         /// A budget's amount or another setting changed.

@@ -1160,6 +1160,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/organization/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organization's rules */
+        get: operations["organization_rules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change the organization's rules
+         * @description For owners and admins. Gateways follow within a second.
+         */
+        patch: operations["organization_rules_update"];
+        trace?: never;
+    };
     "/api/v1/organization/transfer": {
         parameters: {
             query?: never;
@@ -1231,7 +1252,11 @@ export interface paths {
         /** Projects */
         get: operations["project_list"];
         put?: never;
-        post?: never;
+        /**
+         * Make a project
+         * @description For owners and admins.
+         */
+        post: operations["project_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1257,6 +1282,68 @@ export interface paths {
          * @description For owners and admins. Gateways follow within a second.
          */
         patch: operations["project_update"];
+        trace?: never;
+    };
+    "/api/v1/projects/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Archive a project
+         * @description For owners and admins. Its keys stop on every gateway within a second, and nothing in it changes until it is restored; its usage
+         *     stays. Repeating it changes nothing.
+         */
+        post: operations["project_archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a project
+         * @description For owners and admins. Its keys open again. Repeating it changes nothing.
+         */
+        post: operations["project_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{id}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A project's rules */
+        get: operations["project_rules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a project's rules
+         * @description For owners and admins. Gateways follow within a second.
+         */
+        patch: operations["project_rules_update"];
         trace?: never;
     };
     "/api/v1/provider-keys": {
@@ -2526,6 +2613,56 @@ export interface components {
             /** @description Always true: whether there is such an account is not said. */
             letter: boolean;
         };
+        /** @description Other limits and rules; what is left out stays, and null removes a limit. */
+        LevelRulesIn: {
+            /**
+             * @description Model ids that may be called; null: all.
+             * @example [
+             *       "gpt-4o-mini"
+             *     ]
+             */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int32
+             * @description Calls at once of all keys below together.
+             */
+            concurrency?: number | null;
+            /**
+             * Format: int32
+             * @description Requests a minute of all keys below together.
+             */
+            rpm?: number | null;
+            rules?: components["schemas"]["KeyRulesBody"] | null;
+            /**
+             * Format: int32
+             * @description Tokens a minute of all keys below together.
+             */
+            tpm?: number | null;
+        };
+        /**
+         * @description What calls are held to. Each level (organization, project, API key) only narrows what the ones above it leave: a call passes when
+         *     all of them let it pass.
+         */
+        LevelRulesOut: {
+            /** @description Model ids that may be called; null: all. */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int32
+             * @description Calls at once of all keys below together.
+             */
+            concurrency?: number | null;
+            /**
+             * Format: int32
+             * @description Requests a minute of all keys below together.
+             */
+            rpm?: number | null;
+            rules: components["schemas"]["KeyRulesBody"];
+            /**
+             * Format: int32
+             * @description Tokens a minute of all keys below together.
+             */
+            tpm?: number | null;
+        };
         /** @description A person who wants in. */
         LogInIn: {
             /** @example ada@example.com */
@@ -2885,6 +3022,26 @@ export interface components {
             mode?: ("credits" | "api-keys" | "hybrid") | null;
             /** @description Unique in the organization, 1 to 200 characters. */
             name?: string | null;
+            routing?: ("smart" | "price") | null;
+        };
+        /** @description A project to make. */
+        ProjectNewIn: {
+            /** @description Whether answers are kept for identical calls. Default: false. */
+            cache_enabled?: boolean | null;
+            /**
+             * Format: int32
+             * @description For how long: 10 seconds to 1 year. Default: an hour.
+             */
+            cache_ttl_seconds?: number | null;
+            /** @description Default: `hybrid`. */
+            mode?: ("credits" | "api-keys" | "hybrid") | null;
+            /**
+             * @description Unique in the organization, 1 to 200 characters.
+             * @example Shop
+             */
+            name: string;
+            /** @description Default: `smart`. */
+            routing?: ("smart" | "price") | null;
         };
         /** @description A project: it holds API keys and settings. */
         ProjectOut: {
@@ -2909,6 +3066,16 @@ export interface components {
              * @example Default
              */
             name: string;
+            /**
+             * @description In which order a project's calls try what can serve them.
+             * @enum {string}
+             */
+            routing: "smart" | "price";
+            /**
+             * @description Whether a project's keys open.
+             * @enum {string}
+             */
+            status: "active" | "archived";
             /**
              * @description When a setting last changed.
              * @example 2026-11-20T12:34:56.789012Z
@@ -5748,6 +5915,54 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    organization_rules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What all of its calls are held to. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LevelRulesOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    organization_rules_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LevelRulesIn"];
+            };
+        };
+        responses: {
+            /** @description What all of its calls are held to now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LevelRulesOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
     ownership_transfer: {
         parameters: {
             query?: never;
@@ -5876,6 +6091,32 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    project_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectNewIn"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
     project_get: {
         parameters: {
             query?: never;
@@ -5924,6 +6165,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProjectOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    project_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `proj_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The project as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    project_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `proj_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The project as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    project_rules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `proj_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What its calls are held to, beside the organization's rules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LevelRulesOut"];
+                };
+            };
+            "4XX": components["responses"]["Refused"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    project_rules_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `proj_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LevelRulesIn"];
+            };
+        };
+        responses: {
+            /** @description What its calls are held to now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LevelRulesOut"];
                 };
             };
             "4XX": components["responses"]["Refused"];

@@ -34,6 +34,9 @@ pub(super) async fn analytics<T>(asked: impl Future<Output = Result<T, Analytics
 fn store_fault(away: Code, error: StoreError) -> Fault {
     match error {
         StoreError::Conflict { what } => Fault::new(Code::Conflict, format!("the {what} is taken, or was used for something else")),
+        StoreError::Archived => {
+            Fault::new(Code::Conflict, "the project is archived, so that nothing in it changes; restore it first").param("project_id")
+        }
         StoreError::NotFound { what } => not_found(what),
         StoreError::Invalid { what } => Fault::new(Code::InvalidRequest, what),
         unavailable_now @ StoreError::Unavailable { .. } => unavailable(away).because(unavailable_now),

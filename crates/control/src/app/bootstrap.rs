@@ -11,7 +11,7 @@ use crate::app::keys::Minted;
 use crate::app::{Control, ask, checks};
 
 /// How long answers are kept once a project's cache is switched on, unless it says otherwise.
-pub(super) const CACHE_TTL_SECONDS: u32 = 3_600;
+const CACHE_TTL_SECONDS: u32 = 3_600;
 
 /// The plan of organizations that nobody gave another.
 pub(super) const PLAN: &str = "self-hosted";

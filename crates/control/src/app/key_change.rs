@@ -89,7 +89,7 @@ fn successor_ends_at(status: KeyStatus, ends_at: Option<UnixMicros>, now: UnixMi
 }
 
 fn revoked(fault: Fault) -> Fault {
-    if fault.code() == Code::Conflict { no_more() } else { fault }
+    if fault.code() == Code::Conflict && fault.wrong_param().is_none() { no_more() } else { fault }
 }
 
 fn no_more() -> Fault {

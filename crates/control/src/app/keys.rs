@@ -180,7 +180,7 @@ impl Control {
         };
         stored.map_err(|fault| match fault.code() {
             Code::NotFound => fault.param("project_id"),
-            Code::Conflict => fault.param("key"),
+            Code::Conflict if fault.wrong_param().is_none() => fault.param("key"),
             _ => fault,
         })
     }

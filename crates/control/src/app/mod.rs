@@ -49,6 +49,7 @@ pub(crate) mod idempotency;
 mod mail;
 mod password;
 pub(crate) mod rates;
+mod rules;
 pub(crate) mod scopes;
 mod vault;
 

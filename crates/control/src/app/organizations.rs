@@ -4,7 +4,7 @@ use domain::{Code, Fault, OrganizationId, ProjectId};
 use service::{clock, random};
 use store::{MembershipRow, Moment, NewOrganization, OrganizationRow, OrganizationStatus, Page, ProjectMode, ProjectRow};
 
-use crate::app::bootstrap::{CACHE_TTL_SECONDS, PLAN};
+use crate::app::bootstrap::PLAN;
 use crate::app::caller::{Admin, LoggedIn, Management};
 use crate::app::page::Listed;
 use crate::app::{Control, ask, checks};
@@ -37,16 +37,8 @@ impl Control {
             status: OrganizationStatus::Active,
             created_at: now,
         };
-        let project = ProjectRow {
-            id: ProjectId::from_uuid(random::uuid()),
-            organization: organization.id,
-            name: "Default".to_owned(),
-            mode: ProjectMode::Hybrid,
-            cache_enabled: false,
-            cache_ttl_seconds: CACHE_TTL_SECONDS,
-            created_at: now,
-            updated_at: now,
-        };
+        let project =
+            ProjectRow::new(ProjectId::from_uuid(random::uuid()), organization.id, "Default".to_owned(), ProjectMode::Hybrid, now);
         let new = NewOrganization { organization, project, owner: who.user() };
         ask::store(Code::DirectoryUnavailable, store::organization_create(&self.db, &new, &who.author(now))).await?;
         tracing::info!(user.id = %who.user(), organization.id = %new.organization.id, "a further organization was made");

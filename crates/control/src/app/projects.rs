@@ -1,8 +1,8 @@
-//! Projects: looked at and set.
+//! Projects: made, looked at, set, put away and taken back.
 
 use domain::{Code, Fault, ProjectId};
-use service::clock;
-use store::{Moment, Page, ProjectMode, ProjectRow, ProjectUpdate};
+use service::{clock, random};
+use store::{Moment, Page, ProjectMode, ProjectRow, ProjectStatus, ProjectUpdate, RoutingStrategy};
 
 use crate::app::caller::{Admin, Management};
 use crate::app::page::{Listed, one_more};
@@ -12,7 +12,7 @@ use crate::app::{Control, ask, checks};
 const CACHE_TTL_SECONDS: std::ops::RangeInclusive<u32> = 10..=31_536_000;
 
 /// New settings; `None` leaves one as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProjectChange {
     /// A new name, unique in the organization.
     pub name: Option<String>,
@@ -22,6 +22,8 @@ pub struct ProjectChange {
     pub cache_enabled: Option<bool>,
     /// Another life of cached answers.
     pub cache_ttl_seconds: Option<u32>,
+    /// Another order of what can serve its calls.
+    pub routing: Option<RoutingStrategy>,
 }
 
 impl Control {
@@ -45,28 +47,69 @@ impl Control {
         ask::store(Code::DirectoryUnavailable, store::project_get(&self.db, who.scope(), id)).await
     }
 
+    /// Makes a further project.
+    pub async fn project_create(&self, who: &Admin, name: &str, change: ProjectChange) -> Result<ProjectRow, Fault> {
+        let (name, caller, now) = (checks::name("name", name)?, who.management(), clock::now());
+        change.check()?;
+        let organization = caller.scope().organization();
+        let mode = change.mode.unwrap_or(ProjectMode::Hybrid);
+        let fresh = ProjectRow::new(ProjectId::from_uuid(random::uuid()), organization, name, mode, now);
+        let row = ProjectRow {
+            cache_enabled: change.cache_enabled.unwrap_or(fresh.cache_enabled),
+            cache_ttl_seconds: change.cache_ttl_seconds.unwrap_or(fresh.cache_ttl_seconds),
+            routing: change.routing.unwrap_or(fresh.routing),
+            ..fresh
+        };
+        let author = caller.author(now);
+        let made = store::project_create(&self.db, caller.scope(), &row, &author);
+        ask::store(Code::DirectoryUnavailable, made).await.map_err(name_taken)?;
+        tracing::info!(project.id = %row.id, by = %caller.via(), "a project was made");
+        Ok(row)
+    }
+
     /// Changes settings; gateways follow within a second.
     pub async fn project_update(&self, who: &Admin, id: ProjectId, change: ProjectChange) -> Result<ProjectRow, Fault> {
-        let ProjectChange { name, mode, cache_enabled, cache_ttl_seconds } = change;
-        if name.is_none() && mode.is_none() && cache_enabled.is_none() && cache_ttl_seconds.is_none() {
-            return Err(Fault::new(Code::InvalidRequest, "name at least one of `name`, `mode`, `cache_enabled`, `cache_ttl_seconds`"));
+        if change == ProjectChange::default() {
+            let say = "name at least one of `name`, `mode`, `cache_enabled`, `cache_ttl_seconds`, `routing`";
+            return Err(Fault::new(Code::InvalidRequest, say));
         }
-        if cache_ttl_seconds.is_some_and(|ttl| !CACHE_TTL_SECONDS.contains(&ttl)) {
+        change.check()?;
+        let ProjectChange { name, mode, cache_enabled, cache_ttl_seconds, routing } = change;
+        let name = name.map(|name| checks::name("name", &name)).transpose()?;
+        let update = ProjectUpdate { name, mode, cache_enabled, cache_ttl_seconds, routing, ..ProjectUpdate::default() };
+        let caller = who.management();
+        let author = caller.author(clock::now());
+        let changed = store::project_update(&self.db, caller.scope(), id, &update, &author);
+        let row = ask::store(Code::DirectoryUnavailable, changed).await.map_err(name_taken)?;
+        tracing::info!(project.id = %id, by = %caller.via(), "a project was changed");
+        Ok(row)
+    }
+
+    /// Puts a project away: its keys stop within a second. Or takes it back. Repeating it changes nothing.
+    pub async fn project_status_set(&self, who: &Admin, id: ProjectId, status: ProjectStatus) -> Result<ProjectRow, Fault> {
+        let caller = who.management();
+        let author = caller.author(clock::now());
+        let set = store::project_status_set(&self.db, caller.scope(), id, status, &author);
+        let row = ask::store(Code::DirectoryUnavailable, set).await?;
+        tracing::info!(project.id = %id, by = %caller.via(), status = status.as_str(), "a project was archived or restored");
+        Ok(row)
+    }
+}
+
+impl ProjectChange {
+    fn check(&self) -> Result<(), Fault> {
+        if self.cache_ttl_seconds.is_some_and(|ttl| !CACHE_TTL_SECONDS.contains(&ttl)) {
             let (least, most) = (CACHE_TTL_SECONDS.start(), CACHE_TTL_SECONDS.end());
             return Err(checks::invalid(
                 "cache_ttl_seconds",
                 format!("`cache_ttl_seconds` must be {least} (10 seconds) to {most} (1 year)"),
             ));
         }
-        let name = name.map(|name| checks::name("name", &name)).transpose()?;
-        let update = ProjectUpdate { name, mode, cache_enabled, cache_ttl_seconds };
-        let caller = who.management();
-        let author = caller.author(clock::now());
-        let changed = store::project_update(&self.db, caller.scope(), id, &update, &author);
-        let row = ask::store(Code::DirectoryUnavailable, changed)
-            .await
-            .map_err(|fault| if fault.code() == Code::Conflict { fault.param("name") } else { fault })?;
-        tracing::info!(project.id = %id, by = %caller.via(), "a project was changed");
-        Ok(row)
+        Ok(())
     }
+}
+
+/// The only thing of a project that can be taken.
+fn name_taken(fault: Fault) -> Fault {
+    if fault.code() == Code::Conflict && fault.wrong_param().is_none() { fault.param("name") } else { fault }
 }

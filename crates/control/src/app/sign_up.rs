@@ -11,7 +11,7 @@ use store::{
 use tokio::time::Instant;
 
 use crate::app::auth::{Opened, Visitor, new_session};
-use crate::app::bootstrap::{CACHE_TTL_SECONDS, PLAN};
+use crate::app::bootstrap::PLAN;
 use crate::app::email::{token_gone, token_used};
 use crate::app::invites::not_open;
 use crate::app::letters::Letter;
@@ -203,15 +203,6 @@ fn own_home(shown: &str, now: UnixMicros) -> (OrganizationId, SignUpHome) {
         status: OrganizationStatus::Active,
         created_at: now,
     };
-    let project = ProjectRow {
-        id: ProjectId::from_uuid(random::uuid()),
-        organization: id,
-        name: "Default".to_owned(),
-        mode: ProjectMode::Hybrid,
-        cache_enabled: false,
-        cache_ttl_seconds: CACHE_TTL_SECONDS,
-        created_at: now,
-        updated_at: now,
-    };
-    (id, SignUpHome::Own { organization, project })
+    let project = ProjectRow::new(ProjectId::from_uuid(random::uuid()), id, "Default".to_owned(), ProjectMode::Hybrid, now);
+    (id, SignUpHome::Own { organization, project: Box::new(project) })
 }

@@ -34,6 +34,7 @@ mod people;
 mod projects;
 mod provider_keys;
 mod provider_settings;
+mod rules;
 mod second_factor;
 mod sessions;
 mod sign_in;
@@ -97,8 +98,12 @@ fn api() -> (Router<Arc<Control>>, OpenApi) {
         .routes(routes!(sub_accounts::sub_account_resume))
         .routes(routes!(sub_accounts::sub_account_close))
         .routes(routes!(sub_accounts::sub_account_keys_create))
-        .routes(routes!(projects::project_list))
+        .routes(routes!(projects::project_list, projects::project_create))
         .routes(routes!(projects::project_get, projects::project_update))
+        .routes(routes!(projects::project_archive))
+        .routes(routes!(projects::project_restore))
+        .routes(routes!(rules::project_rules_get, rules::project_rules_update))
+        .routes(routes!(rules::organization_rules_get, rules::organization_rules_update))
         .routes(routes!(organizations::organization_list, organizations::organization_create))
         .routes(routes!(organizations::organization_get, organizations::organization_update))
         .routes(routes!(management_keys::management_key_list, management_keys::management_key_create))

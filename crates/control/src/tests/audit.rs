@@ -260,6 +260,12 @@ async fn every_route_that_changes_something_leaves_one_line_without_a_secret() {
     let project = text(&projects["data"][0]["id"]);
     let change = Some(json!({"cache_enabled": true}));
     walk.step("PATCH", "/api/v1/projects/{id}", &project, change, 200, Some("project.changed")).await;
+    let made = walk.step("POST", "/api/v1/projects", "", Some(json!({"name": "p"})), 201, Some("project.created")).await;
+    let (made, rules) = (text(&made["id"]), Some(json!({"rpm": 5})));
+    walk.step("PATCH", "/api/v1/projects/{id}/rules", &made, rules.clone(), 200, Some("project.changed")).await;
+    walk.step("POST", "/api/v1/projects/{id}/archive", &made, None, 200, Some("project.archived")).await;
+    walk.step("POST", "/api/v1/projects/{id}/restore", &made, None, 200, Some("project.restored")).await;
+    walk.step("PATCH", "/api/v1/organization/rules", "", rules, 200, Some("organization.rules_changed")).await;
     let billing = Some(json!({"billing_email": "Bills@example.com"}));
     walk.step("PATCH", "/api/v1/billing", "", billing, 200, Some("organization.billing_changed")).await;
     let grant = Some(json!({"amount_usd": "1", "reason": "gift"}));

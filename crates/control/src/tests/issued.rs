@@ -101,7 +101,7 @@ impl History {
         }
         let first = text(&people[0].browser.get(&world, "/api/v1/projects").await.ok(200)["data"][0]["id"]);
         let second = format!("proj_{:032x}", 77);
-        world.sql(&format!("INSERT INTO project SELECT '{second}', organization_id, 'Second', mode, 0, 60, created_at_us + 1, 1 FROM project WHERE id = '{first}'")).await;
+        world.sql(&format!("INSERT INTO project (id, organization_id, name, mode, cache_enabled, cache_ttl_seconds, created_at_us, updated_at_us) SELECT '{second}', organization_id, 'Second', mode, 0, 60, created_at_us + 1, 1 FROM project WHERE id = '{first}'")).await;
         Self { world, organization, projects: [first, second], people, keys: Vec::new(), invites: Vec::new() }
     }
 

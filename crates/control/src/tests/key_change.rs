@@ -49,7 +49,7 @@ async fn a_rotation_gives_both_keys_for_a_while() {
     let of = async |key: &Value| caller_by_key_hash(&world.db, &hash(key["key"].as_str().unwrap())).await.unwrap().unwrap();
     let ends_at = of(&old).await.expires_at.unwrap();
     assert!(ends_at <= in_an_hour && ends_at.plus_seconds(60) > in_an_hour);
-    assert_eq!((of(&new).await.expires_at, of(&new).await.rpm), (None, Some(60)));
+    assert_eq!((of(&new).await.expires_at, of(&new).await.levels[0].narrowing.rpm), (None, Some(60)));
 
     // Without grace the old key is over at once, and has no second successor.
     let path = format!("{KEYS}/{}", new["id"].as_str().unwrap());

@@ -25,8 +25,9 @@ async fn a_made_key_is_shown_once_and_opens() {
     assert!(text.starts_with(made["prefix"].as_str().unwrap()) && text.ends_with(made["last4"].as_str().unwrap()));
 
     let caller = caller_by_key_hash(&world.db, &hash(text)).await.unwrap().unwrap();
-    assert_eq!((caller.rpm, caller.tpm, caller.concurrency), (Some(60), Some(1000), Some(4)));
-    assert_eq!(caller.allowed_models, Some(vec!["gpt-4o".to_owned()]));
+    let own = &caller.levels[0].narrowing;
+    assert_eq!((own.rpm, own.tpm, own.concurrency), (Some(60), Some(1000), Some(4)));
+    assert_eq!(own.allowed_models, Some(vec!["gpt-4o".to_owned()]));
     let listed = world.get(KEYS).await;
     assert!(listed.text.contains(made["id"].as_str().unwrap()) && !listed.text.contains(text));
 }
@@ -165,7 +166,7 @@ async fn a_keys_rules_are_kept_in_one_spelling_and_replaced_as_a_whole() {
     kept["allowed_providers"] = json!(["google-ai-studio"]);
     assert_eq!(made["rules"], kept);
     let caller = caller_by_key_hash(&world.db, &hash(made["key"].as_str().unwrap())).await.unwrap().unwrap();
-    assert_eq!(serde_json::to_value(&caller.rules).unwrap(), kept);
+    assert_eq!(serde_json::to_value(&caller.levels[0].narrowing.rules).unwrap(), kept);
 
     let path = format!("{KEYS}/{}", made["id"].as_str().unwrap());
     let patch = |body| world.send(Method::PATCH, &path, Some(&world.first.management_key), Some(body));

@@ -177,7 +177,14 @@ const LINES: &[Line] = &[
     ("GET", "/api/v1/export", Needs::Admin, Thing::Nothing, None, 200),
     ("GET", "/api/v1/projects", Needs::Member, Thing::Nothing, None, 200),
     ("GET", "/api/v1/projects/{id}", Needs::Member, Thing::Project, None, 200),
+    ("POST", "/api/v1/projects", Needs::Admin, Thing::Nothing, Some(|n| json!({"name": format!("made {n}")})), 201),
     ("PATCH", "/api/v1/projects/{id}", Needs::Admin, Thing::Project, Some(|_| json!({"cache_enabled": true})), 200),
+    ("GET", "/api/v1/projects/{id}/rules", Needs::Member, Thing::Project, None, 200),
+    ("PATCH", "/api/v1/projects/{id}/rules", Needs::Admin, Thing::Project, Some(|_| json!({"rpm": 5})), 200),
+    ("GET", "/api/v1/organization/rules", Needs::Member, Thing::Nothing, None, 200),
+    ("PATCH", "/api/v1/organization/rules", Needs::Admin, Thing::Nothing, Some(|_| json!({"rpm": 5})), 200),
+    ("POST", "/api/v1/projects/{id}/archive", Needs::Admin, Thing::Project, None, 200),
+    ("POST", "/api/v1/projects/{id}/restore", Needs::Admin, Thing::Project, None, 200),
 ];
 
 /// What the areas are about whose routes somebody may use who is limited to projects.

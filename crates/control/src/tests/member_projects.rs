@@ -32,7 +32,7 @@ async fn two() -> Two {
     let first = text(&ada.get(&world, "/api/v1/projects").await.ok(200)["data"][0]["id"]);
     let second = format!("proj_{:032x}", 77);
     world.sql(&format!("INSERT INTO member VALUES ('{organization}', '{bob_id}', 'developer', 1)")).await;
-    world.sql(&format!("INSERT INTO project SELECT '{second}', organization_id, 'Second', mode, 0, 60, created_at_us + 1, 1 FROM project WHERE id = '{first}'")).await;
+    world.sql(&format!("INSERT INTO project (id, organization_id, name, mode, cache_enabled, cache_ttl_seconds, created_at_us, updated_at_us) SELECT '{second}', organization_id, 'Second', mode, 0, 60, created_at_us + 1, 1 FROM project WHERE id = '{first}'")).await;
     let mut keys = Vec::new();
     for project in [&first, &second] {
         let key = ada.post(&world, KEYS, json!({"name": "k", "project_id": project})).await.ok(201);

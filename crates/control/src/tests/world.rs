@@ -190,7 +190,7 @@ impl World {
         self.sql(&format!("INSERT INTO person (id, email, password_hash, is_operator, created_at_us) VALUES ('{user}', 'person{n}@example.com', '$argon2id$', 0, {DAY})")).await;
         self.sql(&format!("INSERT INTO organization (id, name, plan, markup_basis_points, status, created_at_us) VALUES ('{organization}', 'Other {n}', 'free', 1000, 'active', {DAY})")).await;
         self.sql(&format!("INSERT INTO member VALUES ('{organization}', '{user}', '{}', {DAY})", role.as_str())).await;
-        self.sql(&format!("INSERT INTO project VALUES ('{project}', '{organization}', 'Theirs', 'credits', 0, 3600, {DAY}, {DAY})")).await;
+        self.sql(&format!("INSERT INTO project (id, organization_id, name, mode, cache_enabled, cache_ttl_seconds, created_at_us, updated_at_us) VALUES ('{project}', '{organization}', 'Theirs', 'credits', 0, 3600, {DAY}, {DAY})")).await;
         store::management_key_create(&self.db, &tenant.scope(), &tenant.new_management_key(), &author(DAY)).await.unwrap();
         store::api_key_create(&self.db, &tenant.scope(), &tenant.new_api_key(), &author(DAY)).await.unwrap();
         tenant

@@ -37,9 +37,7 @@ impl Gateway {
         let room = self.room(self.body_size(headers)).ok_or_else(overloaded)?;
         let bytes = self.body(headers, body).await?;
         let mut options = Options::read(headers)?;
-        if let Some(rules) = &caller.rules {
-            rules.note(&mut options)?;
-        }
+        caller.levels.note(&mut options)?;
         let call = Call::read(request.dialect, bytes, &request.path, options)?;
         let begun = Begun { caller, id: request.id, started: request.started, now, in_flight, room };
         let answered = pipeline::chat(self, begun, call).await?;

@@ -69,14 +69,12 @@ struct Reach {
 
 impl Reach {
     fn allows(&self, model: &Model) -> bool {
-        let allowed = self.caller.as_ref().and_then(|caller| caller.allowed_models.as_ref());
-        allowed.is_none_or(|ids| ids.iter().any(|id| **id == *model.id))
+        self.caller.as_ref().is_none_or(|caller| caller.levels.model_allowed(&model.id, &model.id).is_ok())
     }
 
     fn has(&self, deployment: &Arc<Deployment>, catalog: &Catalog, now: UnixMicros) -> bool {
         let provider = &deployment.provider;
-        let rules = self.caller.as_ref().and_then(|caller| caller.rules.as_ref());
-        if rules.is_some_and(|rules| rules.bar(catalog, deployment, now).is_some()) {
+        if self.caller.as_ref().is_some_and(|caller| caller.levels.bar(catalog, deployment, now).is_some()) {
             return false;
         }
         let own = self.own.as_ref().is_some_and(|keys| deployment.is_callable() && keys.serves(catalog, deployment));

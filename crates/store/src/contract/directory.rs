@@ -81,8 +81,10 @@ pub async fn a_key_opens_until_it_is_revoked(db: Db) {
     let before = revision_latest(&db).await.unwrap();
     let caller = caller_by_key_hash(&db, &[2; 32]).await.unwrap().unwrap();
     assert_eq!((caller.key, caller.organization, caller.project), (key(2), organization(1), project(1)));
-    assert_eq!((caller.rpm, caller.tpm, caller.concurrency, caller.expires_at), (Some(60), None, Some(4), Some(UnixMicros(9))));
-    assert_eq!(caller.allowed_models.as_deref(), Some(&["gpt-4o".to_owned()][..]));
+    assert_eq!((caller.levels.len(), caller.expires_at), (1, Some(UnixMicros(9))));
+    let own = &caller.levels[0].narrowing;
+    assert_eq!((own.rpm, own.tpm, own.concurrency), (Some(60), None, Some(4)));
+    assert_eq!(own.allowed_models.as_deref(), Some(&["gpt-4o".to_owned()][..]));
     assert_eq!((caller.mode, caller.key_status, caller.revision), (ProjectMode::Hybrid, KeyStatus::Active, before));
 
     api_key_revoke(&db, &scope(1), key(2), &author(NOW)).await.unwrap();
@@ -223,7 +225,7 @@ pub async fn a_key_changes_where_it_is_told_to(db: Db) {
     assert_eq!(changed.allowed_models.as_deref(), Some(["a".to_owned()].as_slice()));
     assert_eq!(changed.rules.tags, ["made"], "what is left out stays");
     assert_eq!(api_key_get(&db, &scope(1), key(5)).await.unwrap(), changed);
-    assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().concurrency, Some(3));
+    assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().levels[0].narrowing.concurrency, Some(3));
     let told = changes_after(&db, since, 10).await.unwrap();
     assert_eq!(told.iter().map(|change| (change.kind, change.key_hash)).collect::<Vec<_>>(), [(ChangeKind::KeyChanged, Some([5; 32]))]);
 
@@ -231,10 +233,10 @@ pub async fn a_key_changes_where_it_is_told_to(db: Db) {
         KeyRules { allowed_ips: vec!["10.0.0.0/8".to_owned()], input_price_max_nano_usd_per_million: Some(7), ..KeyRules::default() };
     let other = ApiKeyUpdate { rules: Some(rules.clone()), ..ApiKeyUpdate::default() };
     assert_eq!(api_key_update(&db, &scope(1), key(5), &other, &author(NOW)).await.unwrap().rules, rules, "replaced as a whole");
-    assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().rules, rules);
+    assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().levels[0].narrowing.rules, rules);
     let none = ApiKeyUpdate { rules: Some(KeyRules::default()), ..ApiKeyUpdate::default() };
     api_key_update(&db, &scope(1), key(5), &none, &author(NOW)).await.unwrap();
-    assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().rules, KeyRules::default());
+    assert_eq!(caller_by_key_hash(&db, &[5; 32]).await.unwrap().unwrap().levels[0].narrowing.rules, KeyRules::default());
 
     assert!(matches!(api_key_update(&db, &scope(2), key(5), &update, &author(NOW)).await, Err(StoreError::NotFound { .. })));
     api_key_revoke(&db, &scope(1), key(5), &author(NOW)).await.unwrap();

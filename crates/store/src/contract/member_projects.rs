@@ -10,16 +10,7 @@ use crate::{
 };
 
 async fn add_project(db: &Db, n: u128, organization_n: u128) {
-    let row = ProjectRow {
-        id: project(n),
-        organization: organization(organization_n),
-        name: format!("Project {n}"),
-        mode: ProjectMode::Credits,
-        cache_enabled: false,
-        cache_ttl_seconds: 60,
-        created_at: NOW,
-        updated_at: NOW,
-    };
+    let row = ProjectRow::new(project(n), organization(organization_n), format!("Project {n}"), ProjectMode::Credits, NOW);
     let mut tx = db.begin_write().await.unwrap();
     crate::project::project_insert(&mut tx, &row).await.unwrap();
     crate::db::commit(tx, "test", crate::audit::Trail::Bookkeeping).await.unwrap();

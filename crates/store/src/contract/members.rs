@@ -127,16 +127,7 @@ pub async fn a_person_makes_further_organizations(db: Db) {
             status: OrganizationStatus::Active,
             created_at: NOW,
         },
-        project: ProjectRow {
-            id: project(n),
-            organization: organization(n),
-            name: "Default".to_owned(),
-            mode: ProjectMode::Hybrid,
-            cache_enabled: false,
-            cache_ttl_seconds: 3_600,
-            created_at: NOW,
-            updated_at: NOW,
-        },
+        project: ProjectRow::new(project(n), organization(n), "Default".to_owned(), ProjectMode::Hybrid, NOW),
         owner: user(1),
     };
     for n in 2..=100 {
